@@ -1,0 +1,265 @@
+//! Correlation alignment.
+
+use ndarray::{Array1, Array2};
+use serde::{Deserialize, Serialize};
+use translearn_core::{
+    AcceptsTarget, Alignment, BaseLearner, DomainMap, Family, Features, FitAlign, MethodInfo,
+    Outputs, ParamInfo, ParamRange, TransferError, TransferProblem, What, fit_aligned,
+    linalg::{LinalgError, covariance, inv_sqrtm_spd, matmul, sqrtm_spd},
+    transfer_method,
+};
+use translearn_learners::Logistic;
+
+use super::map_needs;
+
+/// Parameters of correlation alignment (CORAL): recolours the source so that its covariance is the target's, then fits
+/// any learner on it. The target stays as it is.
+///
+/// *Setting.* Labels in the source; none needed in the target (labelled target rows join the learner's fit). *When.* The
+/// features of the two domains differ in scale and correlation; the means should agree already, so standardise each
+/// domain first.
+///
+/// # Formula
+///
+/// $$A = (C_S + \lambda I)^{-1/2}\,(C_T + \lambda I)^{1/2}, \qquad x_S \mapsto x_S A,\quad x_T \mapsto x_T$$
+///
+/// with `C_S` and `C_T` the covariances (divisor `n - 1`). `A` solves `min ‖Aᵀ (C_S + λI) A − (C_T + λI)‖` exactly.
+///
+/// # Parameters
+///
+/// | name | default | range | meaning |
+/// |---|---|---|---|
+/// | `lambda` | 1 | (0, ∞) | ridge added to both covariances |
+/// | `form` | `map` | `map`, `asymmetric-kernel` | what the learner is given, see below |
+///
+/// `form = "asymmetric-kernel"` gives the learner the matrix `X A X_Sᵀ` in place of features, which is what the paper's
+/// code fed to libsvm as a precomputed kernel: not symmetric, no inner product, yet the published figures need it. Use
+/// it with `svm` and `kernel = "precomputed"` and for comparison with those figures only.
+///
+/// # Shapes and cost
+///
+/// Source `n_s x d`, target `n_t x d`; `A` is `d x d`. O((n_s + n_t) d² + d³).
+///
+/// # Errors
+///
+/// [`TransferError::FeatureMismatch`], [`TransferError::TooFewRows`] for a domain of one row,
+/// [`TransferError::InvalidParameter`].
+///
+/// # Example
+///
+/// ```
+/// use linfa::DatasetBase;
+/// use ndarray::array;
+/// use translearn_classical::feature::{Coral, CoralParams};
+/// use translearn_core::FitTransfer;
+/// use translearn_learners::Logistic;
+///
+/// // The second feature is ten times as large in the target.
+/// let source = DatasetBase::new(
+///     array![[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]],
+///     array![0, 1, 0, 1],
+/// );
+/// let target = DatasetBase::from(array![[-1.0, -10.0], [-1.0, 10.0], [1.0, -10.0], [1.0, 10.0]]);
+/// let model = Coral::params().lambda(1e-6).learner(Logistic::params()).fit_transfer(&source, &target)?;
+/// assert_eq!(model.predict(target.records())?, array![0, 1, 0, 1]);
+/// # Ok::<(), translearn_core::TransferError>(())
+/// ```
+///
+/// # Source
+///
+/// Sun, Feng, Saenko, *Return of Frustratingly Easy Domain Adaptation*, AAAI 2016, doi:10.1609/aaai.v30i1.10306. The
+/// paper truncates the singular values of the covariances; its code adds λ = 1 as here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CoralParams {
+    lambda: f64,
+    form: CoralForm,
+    #[serde(skip, default = "logistic")]
+    learner: BaseLearner,
+}
+
+/// What CORAL gives its learner.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CoralForm {
+    /// The mapped rows `X A` of the source and the target rows as they are.
+    #[default]
+    Map,
+    /// The matrix `X A X_Sᵀ`, as the paper's code.
+    AsymmetricKernel,
+}
+
+fn logistic() -> BaseLearner {
+    Logistic::params().into()
+}
+
+impl Default for CoralParams {
+    fn default() -> Self {
+        Self { lambda: 1.0, form: CoralForm::Map, learner: logistic() }
+    }
+}
+
+impl CoralParams {
+    /// Sets the ridge added to both covariances.
+    #[must_use]
+    pub fn lambda(mut self, lambda: f64) -> Self {
+        self.lambda = lambda;
+        self
+    }
+
+    /// Sets what the learner is given.
+    #[must_use]
+    pub fn form(mut self, form: CoralForm) -> Self {
+        self.form = form;
+        self
+    }
+
+    /// Sets the base learner.
+    #[must_use]
+    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
+        self.learner = learner.into();
+        self
+    }
+
+    /// The matrix `A` (`d x d`) for two samples.
+    ///
+    /// # Errors
+    /// [`TransferError::FeatureMismatch`], [`TransferError::TooFewRows`] and [`TransferError::Linalg`].
+    pub fn recolouring(
+        &self,
+        source: &Array2<f64>,
+        target: &Array2<f64>,
+    ) -> Result<Array2<f64>, TransferError> {
+        let ridged = |x: &Array2<f64>, what: &str| -> Result<Array2<f64>, TransferError> {
+            if x.nrows() < 2 {
+                return Err(TransferError::TooFewRows {
+                    what: what.to_owned(),
+                    rows: x.nrows(),
+                    needed: 2,
+                });
+            }
+            let mut c = covariance(x)?;
+            c.diag_mut().mapv_inplace(|v| v + self.lambda);
+            Ok(c)
+        };
+        let (whiten, colour): (Result<_, TransferError>, Result<_, TransferError>) = rayon::join(
+            || Ok(inv_sqrtm_spd(&ridged(source, "source")?)?),
+            || Ok(sqrtm_spd(&ridged(target, "target")?)?),
+        );
+        Ok(matmul(&whiten?, &colour?)?)
+    }
+}
+
+impl FitAlign for CoralParams {
+    fn fit_align(&self, problem: &TransferProblem, _seed: u64) -> Result<Alignment, TransferError> {
+        let source = problem.source()?;
+        let source = source.features.dense()?;
+        let target = problem.target_features().dense()?;
+        let a = self.recolouring(&source, &target)?;
+        Ok(match self.form {
+            CoralForm::Map => Coral { a }.into(),
+            CoralForm::AsymmetricKernel if problem.target_labelled().is_some() => {
+                return Err(TransferError::Unsupported {
+                    method: "coral with form = \"asymmetric-kernel\"".to_owned(),
+                    needs: "no target labels".to_owned(),
+                    has: "labelled target rows".to_owned(),
+                });
+            }
+            CoralForm::AsymmetricKernel => {
+                CoralKernel { right: matmul(&a, &source.t())? }.into()
+            }
+        })
+    }
+}
+
+transfer_method!(CoralParams, INFO, |method, problem, seed| {
+    fit_aligned(method, &method.learner, problem, seed)
+});
+
+impl<TT> AcceptsTarget<TT> for CoralParams {}
+
+static INFO: MethodInfo = MethodInfo {
+    name: "coral",
+    title: "Correlation alignment",
+    family: Family::Feature,
+    what: What::Features,
+    needs: map_needs(Outputs::Both),
+    parameters: &[
+        ParamInfo {
+            name: "lambda",
+            default: "1.0",
+            range: ParamRange::Positive,
+            doc: "Ridge added to both covariances.",
+        },
+        ParamInfo {
+            name: "form",
+            default: "\"map\"",
+            range: ParamRange::Choice(&["map", "asymmetric-kernel"]),
+            doc: "Mapped rows, or the asymmetric matrix the paper's code fed to libsvm.",
+        },
+    ],
+    exemptions: &[],
+    reference: "Sun, Feng, Saenko. Return of Frustratingly Easy Domain Adaptation. AAAI 2016. doi:10.1609/aaai.v30i1.10306",
+};
+
+/// A fitted recolouring of the source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Coral {
+    a: Array2<f64>,
+}
+
+impl Coral {
+    /// Default parameters.
+    pub fn params() -> CoralParams {
+        CoralParams::default()
+    }
+
+    /// The matrix `A` (`d x d`).
+    pub fn matrix(&self) -> &Array2<f64> {
+        &self.a
+    }
+
+    /// The weights `A w` that a linear model `w`, fitted on mapped source rows, has on source rows as they are.
+    ///
+    /// # Errors
+    /// [`LinalgError`] when `w` has another length than `d`.
+    pub fn pull_back(&self, w: &Array1<f64>) -> Result<Array1<f64>, LinalgError> {
+        let column = w.view().insert_axis(ndarray::Axis(1));
+        Ok(matmul(&self.a, &column)?.column(0).to_owned())
+    }
+}
+
+#[typetag::serde(name = "coral")]
+impl DomainMap for Coral {
+    fn map_source(&self, source: &Features) -> Result<Features, TransferError> {
+        times(source, &self.a)
+    }
+
+    fn map_target(&self, target: &Features) -> Result<Features, TransferError> {
+        Ok(target.clone())
+    }
+}
+
+/// The matrix `X A X_Sᵀ` for rows `X` of either domain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct CoralKernel {
+    /// `A X_Sᵀ`, `d x n_s`.
+    right: Array2<f64>,
+}
+
+#[typetag::serde(name = "coral-kernel")]
+impl DomainMap for CoralKernel {
+    fn map_source(&self, source: &Features) -> Result<Features, TransferError> {
+        times(source, &self.right)
+    }
+
+    fn map_target(&self, target: &Features) -> Result<Features, TransferError> {
+        times(target, &self.right)
+    }
+}
+
+/// Rows times a matrix, with the widths checked.
+pub(super) fn times(rows: &Features, matrix: &Array2<f64>) -> Result<Features, TransferError> {
+    translearn_core::check_prediction_rows(rows, matrix.nrows())?;
+    Ok(matmul(&*rows.dense()?, matrix)?.into())
+}

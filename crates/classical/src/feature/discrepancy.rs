@@ -1,0 +1,99 @@
+//! The matrix `M` of the mean discrepancy between domains, kept as its few indicator columns.
+
+use ndarray::{Array1, Array2, Axis};
+use translearn_core::linalg::gram;
+
+/// `M = E Eᵀ` of unit Frobenius norm, as `E` (`n x q`, source rows first). The `n x n` matrix is never formed: its rank
+/// is at most one more than the number of classes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Discrepancy {
+    columns: Vec<Array1<f64>>,
+}
+
+impl Discrepancy {
+    /// The difference of the domain means: `e_i = 1/n_s` in the source, `-1/n_t` in the target, times `√scale`.
+    pub(crate) fn marginal(n_source: usize, n_target: usize, scale: f64) -> Self {
+        let weight = scale.sqrt();
+        let mut e = Array1::from_elem(n_source + n_target, -weight / n_target as f64);
+        e.slice_mut(ndarray::s![..n_source]).fill(weight / n_source as f64);
+        Self { columns: vec![e] }
+    }
+
+    /// Adds, for every class that occurs in both domains, the difference of the class means. A class that occurs on one
+    /// side only has no difference and adds nothing.
+    pub(crate) fn add_classes(&mut self, source: &Array1<usize>, target: &Array1<usize>, n_classes: usize) {
+        let count = |labels: &Array1<usize>, class| labels.iter().filter(|&&l| l == class).count();
+        for class in 0..n_classes {
+            let (in_source, in_target) = (count(source, class), count(target, class));
+            if in_source == 0 || in_target == 0 {
+                continue;
+            }
+            let entry = |label: &usize, value: f64| if *label == class { value } else { 0.0 };
+            self.columns.push(
+                source
+                    .iter()
+                    .map(|label| entry(label, 1.0 / in_source as f64))
+                    .chain(target.iter().map(|label| entry(label, -1.0 / in_target as f64)))
+                    .collect(),
+            );
+        }
+    }
+
+    /// `E`, scaled so that `‖E Eᵀ‖_F = ‖Eᵀ E‖_F = 1`.
+    pub(crate) fn indicators(&self) -> Array2<f64> {
+        let n = self.columns.first().map_or(0, Array1::len);
+        let mut e = Array2::zeros((n, self.columns.len()));
+        for (mut to, from) in e.axis_iter_mut(Axis(1)).zip(&self.columns) {
+            to.assign(from);
+        }
+        let norm = gram(&e).iter().map(|v| v * v).sum::<f64>().sqrt();
+        e / norm.sqrt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    /// The matrices as the papers write them, entry by entry.
+    fn naive(source: &[usize], target: &[usize], n_classes: usize) -> Array2<f64> {
+        let (ns, nt) = (source.len(), target.len());
+        let labels: Vec<usize> = source.iter().chain(target).copied().collect();
+        let side = |i: usize| i < ns;
+        let count = |class: Option<usize>, from_source: bool| {
+            (0..ns + nt)
+                .filter(|&i| side(i) == from_source && class.is_none_or(|c| labels[i] == c))
+                .count() as f64
+        };
+        let mut m = Array2::zeros((ns + nt, ns + nt));
+        for class in std::iter::once(None).chain((0..n_classes).map(Some)) {
+            if count(class, true) == 0.0 || count(class, false) == 0.0 {
+                continue;
+            }
+            let scale = if class.is_none() { n_classes as f64 } else { 1.0 };
+            for i in 0..ns + nt {
+                for j in 0..ns + nt {
+                    let member = |k: usize| class.is_none_or(|c| labels[k] == c);
+                    if member(i) && member(j) {
+                        let sign = if side(i) == side(j) { 1.0 } else { -1.0 };
+                        m[[i, j]] += scale * sign / (count(class, side(i)) * count(class, side(j)));
+                    }
+                }
+            }
+        }
+        let norm = m.iter().map(|v: &f64| v * v).sum::<f64>().sqrt();
+        m / norm
+    }
+
+    #[test]
+    fn the_columns_give_the_matrix_of_the_paper() {
+        // Class 2 is missing from the target, class 3 from the source.
+        let (source, target) = (array![0, 1, 1, 2, 0], array![1, 0, 3, 1]);
+        let mut m = Discrepancy::marginal(5, 4, 4.0);
+        m.add_classes(&source, &target, 4);
+        let e = m.indicators();
+        let difference = e.dot(&e.t()) - naive(&source.to_vec(), &target.to_vec(), 4);
+        assert!(difference.iter().all(|v| v.abs() < 1e-14), "{difference:?}");
+    }
+}

@@ -1,0 +1,205 @@
+//! Joint distribution adaptation.
+
+use ndarray::{Array1, s};
+use serde::{Deserialize, Serialize};
+use translearn_core::{
+    AcceptsTarget, Alignment, BaseLearner, Family, Features, FitAlign, Labels, MethodInfo, Outputs,
+    ParamInfo, ParamRange, Sample, Trace, TransferError, TransferProblem, What, fit_aligned,
+    seed::derive, transfer_method,
+};
+
+use super::{
+    components::{ComponentKernel, ComponentProblem},
+    discrepancy::Discrepancy,
+    map_needs,
+};
+
+/// Parameters of joint distribution adaptation (JDA): transfer components that bring together not only the domain means
+/// but the means of every class, with the target's classes predicted and predicted again.
+///
+/// *Setting.* Classes in the source; none needed in the target (known target labels are used as they are). *When.* Both
+/// P(X) and P(Y | X) differ, and the learner is right often enough to begin with.
+///
+/// # Steps
+///
+/// 1. `M = C e eᵀ`, with `e` as in [TCA](super::TcaParams) and `C` the number of classes.
+/// 2. From the second round on, add `e_c e_cᵀ` for every class that occurs in source and predicted target:
+///    `e_c = 1/n_s^c` on its source rows, `-1/n_t^c` on its target rows. Divide `M` by its Frobenius norm.
+/// 3. Solve `Fᵀ H F a = μ (Fᵀ M F + λ I) a` for the `k` largest `μ`, columns to unit length.
+/// 4. Fit the learner on the mapped source, predict the mapped target, go on with 2.
+///
+/// The rounds end early when the predictions repeat, because nothing would change from there on.
+///
+/// # Parameters
+///
+/// | name | default | range | meaning |
+/// |---|---|---|---|
+/// | `n_components` | 30 | integer ≥ 1 | number `k` of components, at most the rank of the data |
+/// | `lambda` | 1 | (0, ∞) | weight of the penalty |
+/// | `kernel` | `linear` | `linear`, `primal`, `rbf` | the design `F` |
+/// | `gamma` | `null` | (0, ∞) or `null` | width of `rbf`; `null`: the median heuristic |
+/// | `normalize` | `true` | | rows to unit length before the fit and after the map |
+/// | `n_iterations` | 10 | integer ≥ 1 | rounds |
+///
+/// # Shapes and cost
+///
+/// As TCA, with one eigenproblem a round.
+///
+/// # Errors
+///
+/// [`TransferError::Unsupported`] for real-valued labels; otherwise as TCA.
+///
+/// # Example
+///
+/// ```
+/// use linfa::DatasetBase;
+/// use ndarray::array;
+/// use translearn_classical::feature::JdaParams;
+/// use translearn_core::FitTransfer;
+///
+/// let source = DatasetBase::new(array![[0.0, 1.0], [0.2, 1.1], [1.0, 0.1], [1.1, 0.0]], array![0, 0, 1, 1]);
+/// let target = DatasetBase::from(array![[0.1, 1.6], [0.2, 1.4], [1.4, 0.2], [1.2, 0.3]]);
+/// let model = JdaParams::default().n_components(2).fit_transfer(&source, &target)?;
+/// assert_eq!(model.predict(target.records())?, array![0, 0, 1, 1]);
+/// # Ok::<(), translearn_core::TransferError>(())
+/// ```
+///
+/// # Source
+///
+/// Long, Wang, Ding, Sun, Yu, *Transfer Feature Learning with Joint Distribution Adaptation*, ICCV 2013,
+/// doi:10.1109/ICCV.2013.274. The factor `C` and the normalisation of `M` are in the authors' code, not in the paper.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JdaParams {
+    n_components: usize,
+    lambda: f64,
+    kernel: ComponentKernel,
+    gamma: Option<f64>,
+    normalize: bool,
+    n_iterations: usize,
+    #[serde(skip, default = "super::nearest")]
+    learner: BaseLearner,
+}
+
+impl Default for JdaParams {
+    fn default() -> Self {
+        Self {
+            n_components: 30,
+            lambda: 1.0,
+            kernel: ComponentKernel::Linear,
+            gamma: None,
+            normalize: true,
+            n_iterations: 10,
+            learner: super::nearest(),
+        }
+    }
+}
+
+super::component_builders!(JdaParams);
+
+impl JdaParams {
+    /// Sets the number of rounds.
+    #[must_use]
+    pub fn n_iterations(mut self, n_iterations: usize) -> Self {
+        self.n_iterations = n_iterations;
+        self
+    }
+}
+
+impl FitAlign for JdaParams {
+    fn fit_align(&self, problem: &TransferProblem, seed: u64) -> Result<Alignment, TransferError> {
+        let source = problem.source()?;
+        let classes = source.labels.classes("jda")?;
+        let (target, n_classes) = (problem.target_features(), problem.n_classes());
+        let components = ComponentProblem::new(
+            &source.features,
+            target,
+            self.kernel,
+            self.gamma,
+            self.normalize,
+        )?;
+        let marginal = Discrepancy::marginal(classes.len(), target.n_rows(), n_classes as f64);
+        let mut map =
+            components.solve(&marginal.indicators(), self.lambda, self.n_components)?;
+        let mut predicted: Option<Array1<usize>> = None;
+        let mut changed = Vec::new();
+        for round in 1..self.n_iterations {
+            let z = components.transform(&map)?;
+            let mapped_source = Features::Dense(z.slice(s![..classes.len(), ..]).to_owned());
+            let mapped_target = Features::Dense(z.slice(s![classes.len().., ..]).to_owned());
+            let seed = derive(seed, &["round", &round.to_string()]);
+            let labels = self.predict_target(problem, &mapped_source, &mapped_target, seed)?;
+            let differ = predicted.as_ref().map_or(labels.len(), |before| {
+                before.iter().zip(&labels).filter(|(a, b)| a != b).count()
+            });
+            changed.push(differ as f64);
+            if differ == 0 {
+                break;
+            }
+            let mut joint = marginal.clone();
+            joint.add_classes(classes, &labels, n_classes);
+            map = components.solve(&joint.indicators(), self.lambda, self.n_components)?;
+            predicted = Some(labels);
+        }
+        let trace = Trace {
+            series: [("labels-changed".to_owned(), changed)].into(),
+            ..Trace::default()
+        };
+        Ok(Alignment { map: Box::new(map), trace })
+    }
+}
+
+impl JdaParams {
+    /// Known target labels as they are, the others predicted by the learner on the mapped rows.
+    fn predict_target(
+        &self,
+        problem: &TransferProblem,
+        source: &Features,
+        target: &Features,
+        seed: u64,
+    ) -> Result<Array1<usize>, TransferError> {
+        let known = problem.target_task();
+        let rows = source.stack(&target.select_rows(&known.rows))?;
+        let labels = problem.source()?.labels.join(&known.labels)?;
+        let sample = Sample::new(&rows, &labels, problem.n_classes())?;
+        let prediction = self.learner.fit_boxed(&sample, seed)?.predict(target)?;
+        let mut predicted = prediction.labels.classes("jda")?.clone();
+        if let Labels::Classes(codes) = &known.labels {
+            for (&row, &class) in known.rows.iter().zip(codes) {
+                predicted[row] = class;
+            }
+        }
+        Ok(predicted)
+    }
+}
+
+transfer_method!(JdaParams, INFO, |method, problem, seed| {
+    fit_aligned(method, &method.learner, problem, seed)
+});
+
+impl<TT> AcceptsTarget<TT> for JdaParams {}
+
+const N_ITERATIONS: ParamInfo = ParamInfo {
+    name: "n_iterations",
+    default: "10",
+    range: ParamRange::Integer { low: 1, high: u64::MAX },
+    doc: "Rounds of predicting the target's classes and adapting to them.",
+};
+
+static INFO: MethodInfo = MethodInfo {
+    name: "jda",
+    title: "Joint distribution adaptation",
+    family: Family::Feature,
+    what: What::Features,
+    needs: map_needs(Outputs::Classification),
+    parameters: &[
+        super::COMPONENT_PARAMETERS[0],
+        super::COMPONENT_PARAMETERS[1],
+        super::COMPONENT_PARAMETERS[2],
+        super::COMPONENT_PARAMETERS[3],
+        super::COMPONENT_PARAMETERS[4],
+        N_ITERATIONS,
+    ],
+    exemptions: &[super::COMPONENTS_ARE_NO_IDENTITY],
+    reference: "Long, Wang, Ding, Sun, Yu. Transfer Feature Learning with Joint Distribution Adaptation. ICCV 2013. doi:10.1109/ICCV.2013.274",
+};

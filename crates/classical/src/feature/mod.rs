@@ -1,0 +1,136 @@
+//! Feature transfer: maps that bring source and target together.
+
+mod components;
+pub mod coral;
+mod discrepancy;
+mod jda;
+mod principal;
+pub mod subspace_alignment;
+mod tca;
+#[cfg(test)]
+mod tests;
+
+pub use components::{Components, ComponentKernel};
+pub use coral::{Coral, CoralForm, CoralParams};
+pub use jda::JdaParams;
+pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
+pub use tca::TcaParams;
+
+use translearn_core::{
+    BaseLearner, Law, LearnerNeed, MethodEntry, Needs, Outputs, ParamInfo, ParamRange,
+};
+use translearn_learners::Knn;
+
+/// The feature methods.
+pub fn methods() -> Vec<MethodEntry> {
+    vec![
+        MethodEntry::of::<CoralParams>(),
+        MethodEntry::of::<SubspaceAlignmentParams>(),
+        MethodEntry::of::<TcaParams>(),
+        MethodEntry::of::<JdaParams>(),
+    ]
+}
+
+/// What an unsupervised map around any learner needs.
+const fn map_needs(outputs: Outputs) -> Needs {
+    Needs {
+        target_labels: false,
+        same_features: true,
+        outputs,
+        sparse: false,
+        learner: LearnerNeed::Any,
+    }
+}
+
+/// The learner of the papers on transfer components: one nearest neighbour.
+fn nearest() -> BaseLearner {
+    Knn::params().k(1).into()
+}
+
+/// The parameters that all methods over transfer components share.
+const COMPONENT_PARAMETERS: [ParamInfo; 5] = [
+    ParamInfo {
+        name: "n_components",
+        default: "30",
+        range: ParamRange::Integer { low: 1, high: u64::MAX },
+        doc: "Number of components, at most the rank of the data.",
+    },
+    ParamInfo {
+        name: "lambda",
+        default: "1.0",
+        range: ParamRange::Positive,
+        doc: "Weight of the penalty on the coefficients.",
+    },
+    ParamInfo {
+        name: "kernel",
+        default: "\"linear\"",
+        range: ParamRange::Choice(&["linear", "primal", "rbf"]),
+        doc: "The design: the linear kernel in its dual form, the rows themselves, or the Gaussian kernel.",
+    },
+    ParamInfo {
+        name: "gamma",
+        default: "null",
+        range: ParamRange::PositiveOrAuto,
+        doc: "Width of the Gaussian kernel; null: the median heuristic.",
+    },
+    ParamInfo {
+        name: "normalize",
+        default: "true",
+        range: ParamRange::Flag,
+        doc: "Rows to unit length before the fit and after the map.",
+    },
+];
+
+const COMPONENTS_ARE_NO_IDENTITY: (Law, &str) = (
+    Law::IdenticalDomains,
+    "components are a projection even when the domains agree, so the learner sees other features",
+);
+
+macro_rules! component_builders {
+    ($params:ty) => {
+        impl $params {
+            /// Sets the number of components.
+            #[must_use]
+            pub fn n_components(mut self, n_components: usize) -> Self {
+                self.n_components = n_components;
+                self
+            }
+
+            /// Sets the weight of the penalty.
+            #[must_use]
+            pub fn lambda(mut self, lambda: f64) -> Self {
+                self.lambda = lambda;
+                self
+            }
+
+            /// Sets the design.
+            #[must_use]
+            pub fn kernel(mut self, kernel: $crate::feature::ComponentKernel) -> Self {
+                self.kernel = kernel;
+                self
+            }
+
+            /// Sets the width of the Gaussian kernel.
+            #[must_use]
+            pub fn gamma(mut self, gamma: f64) -> Self {
+                self.gamma = Some(gamma);
+                self
+            }
+
+            /// Sets whether rows are brought to unit length before the fit and after the map.
+            #[must_use]
+            pub fn normalize(mut self, normalize: bool) -> Self {
+                self.normalize = normalize;
+                self
+            }
+
+            /// Sets the base learner.
+            #[must_use]
+            pub fn learner(mut self, learner: impl Into<translearn_core::BaseLearner>) -> Self {
+                self.learner = learner.into();
+                self
+            }
+        }
+    };
+}
+use component_builders;

@@ -1,0 +1,56 @@
+//! Instance transfer: source rows weighted, boosted or pooled with the target's.
+
+mod aux_data;
+pub mod kmm;
+mod logistic_ratio;
+mod nearest_neighbour;
+#[cfg(test)]
+mod tests;
+mod tradaboost;
+
+pub use aux_data::AuxParams;
+pub use kmm::KmmParams;
+pub use logistic_ratio::LogisticRatioParams;
+pub use nearest_neighbour::NearestNeighbourParams;
+pub use tradaboost::{TrAdaBoost, TrAdaBoostParams};
+
+use translearn_core::{BaseLearner, LearnerNeed, MethodEntry, Needs, Outputs};
+use translearn_learners::Logistic;
+
+/// The instance methods.
+pub fn methods() -> Vec<MethodEntry> {
+    vec![
+        MethodEntry::of::<TrAdaBoostParams>(),
+        MethodEntry::of::<AuxParams>(),
+        MethodEntry::of::<KmmParams>(),
+        MethodEntry::of::<LogisticRatioParams>(),
+        MethodEntry::of::<NearestNeighbourParams>(),
+    ]
+}
+
+/// What a method needs that weighs source rows for a learner.
+const fn weighting_needs(target_labels: bool, outputs: Outputs, sparse: bool) -> Needs {
+    Needs { target_labels, same_features: true, outputs, sparse, learner: LearnerNeed::Weighted }
+}
+
+fn logistic() -> BaseLearner {
+    Logistic::params().into()
+}
+
+/// The builder for the base learner: one that ignores weights does not compile.
+macro_rules! weighted_learner {
+    ($params:ty) => {
+        impl $params {
+            /// Sets the base learner, which must use sample weights.
+            #[must_use]
+            pub fn learner<L>(mut self, learner: L) -> Self
+            where
+                L: translearn_core::Learner + translearn_core::HonorsSampleWeights + 'static,
+            {
+                self.learner = learner.into();
+                self
+            }
+        }
+    };
+}
+use weighted_learner;

@@ -1,0 +1,155 @@
+use ndarray::{Array1, Array2};
+use proptest::prelude::*;
+use translearn_core::{
+    Domain, Features, FitSample, LabelSpace, Labels, Predictor, Sample, Scores, SourceWeighter,
+    Task, TransferMethod, TransferProblem, seed,
+};
+use translearn_learners::{Logistic, Stump};
+
+use super::{AuxParams, LogisticRatioParams, NearestNeighbourParams, TrAdaBoostParams};
+
+fn problem(n_source: usize, n_target: usize, n_labelled: usize, seed: u64) -> TransferProblem {
+    let mut rng = seed::rng(seed);
+    let space = LabelSpace::numbered(2);
+    let mut sample = |n: usize, border: f64, shift: f64| {
+        let x = Array2::from_shape_simple_fn((n, 2), || shift + rng.normal());
+        let y: Array1<usize> = x.column(0).mapv(|v| usize::from(v > border));
+        (x, y)
+    };
+    let (xs, mut ys) = sample(n_source, 0.0, 0.0);
+    let (xt, mut yt) = sample(n_target, 0.6, 0.4);
+    // Both classes on both sides, whatever the draw.
+    (ys[0], ys[1], yt[0], yt[1]) = (0, 1, 0, 1);
+    let domain = |name: &str, x: Array2<f64>| Domain { name: name.into(), features: x.into() };
+    let rows: Vec<usize> = (0..n_labelled).collect();
+    let known = Labels::Classes(yt.slice(ndarray::s![..n_labelled]).to_owned());
+    TransferProblem::from_parts(
+        vec![(domain("source", xs), Task::labelled(space.clone(), Labels::Classes(ys)))],
+        (domain("target", xt), Task::partly_labelled(space, rows, known)),
+    )
+    .unwrap()
+}
+
+/// The rounds of the paper with plain products for two classes.
+fn naive_tradaboost(problem: &TransferProblem, n_rounds: usize, queries: &Features) -> Vec<bool> {
+    let source = problem.source().unwrap();
+    let target = problem.target_labelled().unwrap();
+    let x = source.features.stack(&target.features).unwrap();
+    let y = source.labels.join(&target.labels).unwrap();
+    let codes = y.classes("test").unwrap().clone();
+    let n_source = source.labels.len();
+    let beta = 1.0 / (1.0 + (2.0 * (n_source as f64).ln() / n_rounds as f64).sqrt());
+    let mut w = Array1::<f64>::ones(codes.len());
+    let mut products = vec![(1.0, 1.0); queries.n_rows()];
+    for t in 1..=n_rounds {
+        let p = &w * (w.len() as f64 / w.sum());
+        let sample = Sample::new(&x, &y, 2).unwrap().with_weights(&p).unwrap();
+        let h = Stump::params().fit_sample(&sample, 0).unwrap();
+        let predicted = h.predict(&x).unwrap().labels.classes("test").unwrap().clone();
+        let wrong = |i: usize| f64::from(u8::from(predicted[i] != codes[i]));
+        let on_target = n_source..codes.len();
+        let total: f64 = on_target.clone().map(|i| p[i]).sum();
+        let error = (on_target.map(|i| p[i] * wrong(i)).sum::<f64>() / total).clamp(1e-10, 0.499);
+        let beta_t = error / (1.0 - error);
+        for i in 0..codes.len() {
+            w[i] *= if i < n_source { beta.powf(wrong(i)) } else { beta_t.powf(-wrong(i)) };
+        }
+        if t >= n_rounds.div_ceil(2) {
+            let answers = h.predict(queries).unwrap().labels.classes("test").unwrap().clone();
+            for (product, &answer) in products.iter_mut().zip(&answers) {
+                product.0 *= beta_t.powf(-(answer as f64));
+                product.1 *= beta_t.powf(-0.5);
+            }
+        }
+    }
+    products.into_iter().map(|(left, right)| left > right).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn tradaboost_is_the_rule_of_the_paper(seed in 0u64..1000, n_rounds in 1usize..12) {
+        let problem = problem(40, 30, 8, seed);
+        let fitted = TrAdaBoostParams::default().n_rounds(n_rounds).fit(&problem, 0).unwrap();
+        let queries = problem.target_unlabelled().into_owned();
+        let ours = fitted.model.predict(&queries).unwrap();
+        let naive = naive_tradaboost(&problem, n_rounds, &queries);
+        let Some(Scores::Decision(votes)) = &ours.scores else { panic!("votes") };
+        for (row, &answer) in ours.labels.classes("test").unwrap().indexed_iter() {
+            // The paper gives a tie to class 1; a tie within rounding says nothing.
+            if (votes[[row, 0]] - votes[[row, 1]]).abs() > 1e-9 {
+                prop_assert_eq!(answer == 1, naive[row], "row {}", row);
+            }
+        }
+        prop_assert_eq!(fitted.trace.series["target-error"].len(), n_rounds);
+    }
+
+    #[test]
+    fn votes_of_target_rows_are_counted(seed in 0u64..1000, k in 1usize..4) {
+        let problem = problem(15, 20, 0, seed);
+        let method = NearestNeighbourParams::default().n_neighbours(k).smoothing(0.5);
+        let weights = method.source_weights(&problem, 0).unwrap().weights;
+        let source = problem.source().unwrap().features.dense().unwrap().into_owned();
+        let mut naive = Array1::from_elem(15, 0.5);
+        for row in problem.target_features().dense().unwrap().rows() {
+            let distance = |i: usize| (&source.row(i) - &row).mapv(|v| v * v).sum();
+            let mut order: Vec<usize> = (0..15).collect();
+            order.sort_by(|&i, &j| distance(i).total_cmp(&distance(j)));
+            order[..k].iter().for_each(|&i| naive[i] += 1.0);
+        }
+        prop_assert_eq!(weights, naive);
+    }
+
+    #[test]
+    fn a_target_weight_of_two_is_the_target_twice(seed in 0u64..1000) {
+        let once = problem(30, 20, 6, seed);
+        let fitted = AuxParams::default().target_weight(2.0).fit(&once, 0).unwrap();
+        let source = once.source().unwrap();
+        let target = once.target_labelled().unwrap();
+        let x = source.features.stack(&target.features).unwrap().stack(&target.features).unwrap();
+        let y = source.labels.join(&target.labels).unwrap().join(&target.labels).unwrap();
+        // Weights of mean 1 over 36 rows whose weights sum to 42.
+        let scale = Array1::from_elem(42, 36.0 / 42.0);
+        let sample = Sample::new(&x, &y, 2).unwrap().with_weights(&scale).unwrap();
+        let oracle = Logistic::params().fit_sample(&sample, 0).unwrap();
+        let ours = fitted.model.predict(once.target_features()).unwrap().scores.unwrap();
+        let theirs = oracle.predict(once.target_features()).unwrap().scores.unwrap();
+        let worst = (ours.matrix() - theirs.matrix()).fold(0.0_f64, |a, b| a.max(b.abs()));
+        prop_assert!(worst < 1e-5, "{worst}");
+    }
+}
+
+#[test]
+fn the_logistic_ratio_satisfies_its_moment_conditions() {
+    // At the optimum of an unpenalised logistic regression the weighted source has the target's size and mean.
+    let problem = problem(400, 300, 0, 3);
+    let weights = LogisticRatioParams::default().c(1e8).source_weights(&problem, 0).unwrap().weights;
+    let source = problem.source().unwrap().features.dense().unwrap().into_owned();
+    let target = problem.target_features().dense().unwrap().into_owned();
+    // Σ_S p(x) = Σ_T (1 - p(x)) for 1 and every feature, with p from the odds w n_t / n_s.
+    let p = weights.mapv(|w| { let odds = w * 300.0 / 400.0; odds / (1.0 + odds) });
+    let rows = Features::from(source.clone()).stack(&target.clone().into()).unwrap();
+    let labels = Labels::Classes((0..700).map(|i| usize::from(i >= 400)).collect());
+    let model = Logistic::params().c(1e8).fit_sample(&Sample::new(&rows, &labels, 2).unwrap(), 0).unwrap();
+    let on_target = model.predict(&target.clone().into()).unwrap().scores.unwrap().matrix().column(0).to_owned();
+    assert!((p.sum() - on_target.sum()).abs() < 1e-3);
+    for column in 0..2 {
+        let left = p.dot(&source.column(column));
+        let right = on_target.dot(&target.column(column));
+        assert!((left - right).abs() < 1e-3, "{left} against {right}");
+    }
+    assert!(weights.iter().all(|&w| w > 0.0));
+}
+
+#[test]
+fn without_target_labels_the_mismatch_names_both_sides() {
+    let error = TrAdaBoostParams::default().fit(&problem(10, 10, 0, 1), 0).unwrap_err();
+    assert_eq!(error.to_string(), "`tradaboost` needs labelled target rows but the problem has none");
+}
+
+#[test]
+fn more_neighbours_than_source_rows_are_refused() {
+    let error = NearestNeighbourParams::default().n_neighbours(11).fit(&problem(10, 10, 0, 1), 0).unwrap_err();
+    assert!(error.to_string().contains("the source has 10 rows"), "{error}");
+}

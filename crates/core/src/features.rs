@@ -1,0 +1,261 @@
+//! Features of a sample: a dense matrix or a CSR matrix, one row per example.
+
+use std::borrow::Cow;
+
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
+use serde::{Deserialize, Serialize};
+use sprs::{CsMat, TriMat};
+
+use crate::TransferError;
+
+/// A sparse matrix in compressed row storage, linfa's own type.
+pub type Csr = CsMat<f64>;
+
+/// Dense copies of sparse features larger than this many bytes are refused (1 GiB).
+pub const DENSE_LIMIT_BYTES: u64 = 1 << 30;
+
+/// Rows of examples, `n_rows x n_columns`, dense or sparse.
+///
+/// Linear learners, neighbours and tf-idf work on either; what needs dense rows asks for [`Features::dense`], which
+/// refuses to fill the memory.
+///
+/// ```
+/// use ndarray::array;
+/// use translearn_core::Features;
+///
+/// let x = Features::from(array![[1.0, 0.0], [0.0, 2.0]]);
+/// assert_eq!((x.n_rows(), x.n_columns()), (2, 2));
+/// assert_eq!(x.select_rows(&[1]).dense()?[[0, 1]], 2.0);
+/// # Ok::<(), translearn_core::TransferError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Features {
+    /// A dense matrix.
+    Dense(Array2<f64>),
+    /// A sparse matrix in compressed row storage.
+    Sparse(Csr),
+}
+
+impl Features {
+    /// Number of examples.
+    pub fn n_rows(&self) -> usize {
+        match self {
+            Self::Dense(x) => x.nrows(),
+            Self::Sparse(x) => x.rows(),
+        }
+    }
+
+    /// Number of features.
+    pub fn n_columns(&self) -> usize {
+        match self {
+            Self::Dense(x) => x.ncols(),
+            Self::Sparse(x) => x.cols(),
+        }
+    }
+
+    /// Whether the storage is sparse.
+    pub fn is_sparse(&self) -> bool {
+        matches!(self, Self::Sparse(_))
+    }
+
+    /// The rows as a dense matrix, borrowed when they are dense already.
+    ///
+    /// # Errors
+    /// [`TransferError::DenseTooLarge`] when a sparse matrix would take more than [`DENSE_LIMIT_BYTES`].
+    pub fn dense(&self) -> Result<Cow<'_, Array2<f64>>, TransferError> {
+        match self {
+            Self::Dense(x) => Ok(Cow::Borrowed(x)),
+            Self::Sparse(x) => {
+                let bytes = 8 * x.rows() as u64 * x.cols() as u64;
+                if bytes > DENSE_LIMIT_BYTES {
+                    return Err(TransferError::DenseTooLarge {
+                        what: "features".to_owned(),
+                        rows: x.rows(),
+                        columns: x.cols(),
+                        bytes,
+                        limit: DENSE_LIMIT_BYTES,
+                    });
+                }
+                Ok(Cow::Owned(x.to_dense()))
+            }
+        }
+    }
+
+    /// The rows at `indices`, in that order; an index may stand more than once.
+    ///
+    /// # Panics
+    /// When an index is not below [`Features::n_rows`], like all indexing.
+    #[must_use]
+    pub fn select_rows(&self, indices: &[usize]) -> Self {
+        match self {
+            Self::Dense(x) => Self::Dense(x.select(Axis(0), indices)),
+            Self::Sparse(x) => {
+                let mut out = Csr::empty(sprs::CompressedStorage::CSR, x.cols());
+                out.reserve_outer_dim(indices.len());
+                for &row in indices {
+                    match x.outer_view(row) {
+                        Some(view) => out = out.append_outer_csvec(view),
+                        None => unreachable_row(row, x.rows()),
+                    }
+                }
+                Self::Sparse(out)
+            }
+        }
+    }
+
+    /// `self` on top of `below`. The result is sparse when either is.
+    ///
+    /// # Errors
+    /// [`TransferError::FeatureMismatch`] when the widths differ.
+    pub fn stack(&self, below: &Self) -> Result<Self, TransferError> {
+        check_same_features("the upper rows", self, "the lower rows", below)?;
+        match (self, below) {
+            (Self::Dense(a), Self::Dense(b)) => Ok(Self::Dense(stack_dense(a.view(), b.view()))),
+            (a, b) => {
+                let (a, b) = (a.to_sparse(), b.to_sparse());
+                Ok(Self::Sparse(sprs::vstack(&[a.view(), b.view()])))
+            }
+        }
+    }
+
+    /// The rows in compressed row storage, borrowed when they are sparse already.
+    pub fn to_sparse(&self) -> Cow<'_, Csr> {
+        match self {
+            Self::Sparse(x) => Cow::Borrowed(x),
+            Self::Dense(x) => {
+                let mut triplets = TriMat::new(x.dim());
+                for ((row, column), &value) in x.indexed_iter() {
+                    if value != 0.0 {
+                        triplets.add_triplet(row, column, value);
+                    }
+                }
+                Cow::Owned(triplets.to_csr())
+            }
+        }
+    }
+
+    /// Refuses NaN and infinities, naming the first one.
+    ///
+    /// # Errors
+    /// [`TransferError::NotFinite`] with row and column.
+    pub fn check_finite(&self, what: &str) -> Result<(), TransferError> {
+        let found = match self {
+            Self::Dense(x) => x
+                .indexed_iter()
+                .find(|(_, value)| !value.is_finite())
+                .map(|((row, column), &value)| (row, column, value)),
+            Self::Sparse(x) => x
+                .iter()
+                .find(|(value, _)| !value.is_finite())
+                .map(|(&value, (row, column))| (row, column, value)),
+        };
+        match found {
+            None => Ok(()),
+            Some((row, column, value)) => Err(TransferError::NotFinite {
+                what: what.to_owned(),
+                row,
+                column,
+                value: value.to_string(),
+            }),
+        }
+    }
+}
+
+#[expect(clippy::panic, reason = "out-of-range row, the same contract as indexing an array")]
+fn unreachable_row(row: usize, rows: usize) -> ! {
+    panic!("row {row} of a matrix with {rows} rows")
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the callers have checked that the widths agree, the only way concatenation fails"
+)]
+fn stack_dense<'a>(a: ArrayView2<'a, f64>, b: ArrayView2<'a, f64>) -> Array2<f64> {
+    concatenate(Axis(0), &[a, b]).expect("equal widths")
+}
+
+impl From<Array2<f64>> for Features {
+    fn from(x: Array2<f64>) -> Self {
+        Self::Dense(x)
+    }
+}
+
+impl From<Csr> for Features {
+    fn from(x: Csr) -> Self {
+        Self::Sparse(if x.is_csr() { x } else { x.to_csr() })
+    }
+}
+
+/// Refuses two tables of different widths.
+///
+/// # Errors
+/// [`TransferError::FeatureMismatch`] that names both.
+pub fn check_same_features(
+    left: &str,
+    left_features: &Features,
+    right: &str,
+    right_features: &Features,
+) -> Result<(), TransferError> {
+    if left_features.n_columns() == right_features.n_columns() {
+        return Ok(());
+    }
+    Err(TransferError::FeatureMismatch {
+        left: left.to_owned(),
+        left_features: left_features.n_columns(),
+        right: right.to_owned(),
+        right_features: right_features.n_columns(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn table() -> Array2<f64> {
+        array![[1.0, 0.0, 2.0], [0.0, 3.0, 0.0], [4.0, 0.0, 0.0]]
+    }
+
+    #[test]
+    fn sparse_and_dense_agree() {
+        let dense = Features::from(table());
+        let sparse = Features::Sparse(dense.to_sparse().into_owned());
+        assert_eq!(*sparse.dense().unwrap(), table());
+        let rows = [2, 0, 2];
+        assert_eq!(
+            *sparse.select_rows(&rows).dense().unwrap(),
+            *dense.select_rows(&rows).dense().unwrap()
+        );
+        let mixed = sparse.stack(&dense).unwrap();
+        assert!(mixed.is_sparse());
+        assert_eq!(
+            *mixed.dense().unwrap(),
+            *dense.stack(&dense).unwrap().dense().unwrap()
+        );
+    }
+
+    #[test]
+    fn a_dense_copy_that_would_fill_the_memory_is_refused() {
+        let huge = Features::Sparse(Csr::zero((100_000, 100_000)));
+        assert!(matches!(huge.dense(), Err(TransferError::DenseTooLarge { .. })));
+    }
+
+    #[test]
+    fn mismatch_names_both_widths() {
+        let error = Features::from(table()).stack(&Features::from(array![[1.0]])).unwrap_err();
+        assert!(error.to_string().contains("3 features"), "{error}");
+        assert!(error.to_string().contains("has 1"), "{error}");
+    }
+
+    #[test]
+    fn the_first_value_that_is_not_finite_is_named() {
+        let mut x = table();
+        x[[1, 2]] = f64::NAN;
+        for features in [Features::from(x.clone()), Features::Sparse(Features::from(x).to_sparse().into_owned())] {
+            assert_eq!(
+                features.check_finite("source").unwrap_err(),
+                TransferError::NotFinite { what: "source".into(), row: 1, column: 2, value: "NaN".into() }
+            );
+        }
+    }
+}

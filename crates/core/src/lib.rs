@@ -1,0 +1,39 @@
+//! Domains, tasks, transfer problems and the traits every translearn method implements.
+
+mod align;
+mod declare;
+pub mod distance;
+mod error;
+mod features;
+mod labels;
+mod learner;
+pub mod kernel;
+pub mod linalg;
+mod method;
+pub mod metrics;
+pub mod params;
+mod problem;
+mod registry;
+mod reweight;
+mod transfer;
+pub mod seed;
+
+pub use align::{Aligned, AlignedModel, Alignment, DomainMap, FitAlign, fit_aligned};
+pub use error::{TransferError, nearest_name};
+pub use features::{Csr, DENSE_LIMIT_BYTES, Features, check_same_features};
+pub use labels::{LabelSpace, Labels};
+pub use learner::{
+    BaseLearner, FitSample, HonorsSampleWeights, Learner, LearnerInfo, Outputs, Prediction,
+    Predictor, Sample, Scores, argmax_rows, check_prediction_rows,
+};
+pub use method::{
+    Family, Fitted, Law, LearnerNeed, MethodEntry, MethodInfo, Needs, RegisteredMethod, Trace,
+    TransferMethod, TransferModel, effective_sample_size,
+};
+pub use params::{ParamInfo, ParamRange};
+pub use problem::{Domain, Labelled, Setting, Task, TransferProblem, What};
+pub use registry::{LearnerEntry, Registry};
+pub use reweight::{PlainModel, Reweighted, SourceWeighter, SourceWeights, fit_reweighted, mean_one};
+pub use transfer::{
+    AcceptsTarget, CarriesLabels, FitTransfer, FitTransferExt, SourceLabels, TargetLabels, Transferred, WithSource,
+};

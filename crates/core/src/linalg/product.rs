@@ -1,0 +1,201 @@
+//! Matrix products, computed block by block.
+
+use faer::linalg::matmul::matmul as faer_matmul;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::{Accum, MatMut, MatRef, Par};
+use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Axis, Data, Ix2};
+
+use super::LinalgError;
+use super::bridge::{Readable, check_shapes, writable};
+
+/// A product of at most this many multiplications is not cut further: about a millisecond of work.
+const BLOCK_WORK: usize = 1 << 24;
+/// Neither is a block with no side longer than this, which keeps the copies of the operands cheap.
+const BLOCK_SIDE: usize = 128;
+
+/// `A B`, for `A` of `n x k` and `B` of `k x m`.
+///
+/// Costs `n·k·m` multiplications, spread over the threads of the current rayon pool; the bits do not depend on their
+/// number. Entries are not checked: NaN and infinities go through, as in any arithmetic.
+///
+/// # Errors
+/// [`LinalgError::ShapeMismatch`] when `A` has not as many columns as `B` has rows.
+///
+/// ```
+/// use ndarray::array;
+/// use translearn_core::linalg::matmul;
+///
+/// let a = array![[1.0, 2.0], [3.0, 4.0]];
+/// assert_eq!(matmul(&a, &a.t())?, array![[5.0, 11.0], [11.0, 25.0]]);
+/// # Ok::<(), translearn_core::linalg::LinalgError>(())
+/// ```
+pub fn matmul<S, T>(
+    a: &ArrayBase<S, Ix2>,
+    b: &ArrayBase<T, Ix2>,
+) -> Result<Array2<f64>, LinalgError>
+where
+    S: Data<Elem = f64>,
+    T: Data<Elem = f64>,
+{
+    check_shapes(
+        "matmul",
+        a.dim(),
+        b.dim(),
+        a.ncols() == b.nrows(),
+        "the left must have as many columns as the right has rows",
+    )?;
+    Ok(product(a.view(), b.view()))
+}
+
+fn product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+    let (a, b) = (Readable::new(a), Readable::new(b));
+    let mut out = Array2::zeros((a.view().nrows(), b.view().ncols()));
+    blocks(writable(&mut out), a.view(), b.view());
+    out
+}
+
+/// `X Yᵀ` into `out`, all three row-major with rows of equal length.
+///
+/// # Panics
+/// When the lengths of the slices do not belong to `n x width`, `m x width` and `n x m`.
+pub(crate) fn rows_by_rows(
+    out: &mut [f64],
+    x: &[f64],
+    n: usize,
+    y: &[f64],
+    m: usize,
+    width: usize,
+) {
+    blocks(
+        MatMut::from_row_major_slice_mut(out, n, m),
+        MatRef::from_row_major_slice(x, n, width),
+        MatRef::from_column_major_slice(y, width, m),
+    );
+}
+
+/// Cuts the longer side of the result in two until a block is small; where it cuts depends on the shapes alone.
+fn blocks(out: MatMut<'_, f64>, a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
+    let (rows, columns, depth) = (out.nrows(), out.ncols(), a.ncols());
+    let work = rows.saturating_mul(columns).saturating_mul(depth);
+    if work <= BLOCK_WORK || rows.max(columns) <= BLOCK_SIDE {
+        faer_matmul(out, Accum::Replace, a, b, 1.0, Par::Seq);
+    } else if rows >= columns {
+        let cut = middle(rows);
+        let (top, bottom) = out.split_at_row_mut(cut);
+        let (a_top, a_bottom) = a.split_at_row(cut);
+        rayon::join(|| blocks(top, a_top, b), || blocks(bottom, a_bottom, b));
+    } else {
+        let cut = middle(columns);
+        let (left, right) = out.split_at_col_mut(cut);
+        let (b_left, b_right) = b.split_at_col(cut);
+        rayon::join(|| blocks(left, a, b_left), || blocks(right, a, b_right));
+    }
+}
+
+/// Half of `n`, rounded up to a multiple of 16, so that blocks fill whole vector registers.
+fn middle(n: usize) -> usize {
+    (n / 2).next_multiple_of(16).min(n)
+}
+
+/// `AᵀA`, exactly symmetric, for `A` of `n x d`: half the work of [`matmul`].
+///
+/// ```
+/// use ndarray::array;
+/// use translearn_core::linalg::gram;
+///
+/// assert_eq!(gram(&array![[1.0, 2.0], [3.0, 4.0]]), array![[10.0, 14.0], [14.0, 20.0]]);
+/// ```
+pub fn gram<S: Data<Elem = f64>>(a: &ArrayBase<S, Ix2>) -> Array2<f64> {
+    scaled_gram(a.view(), 1.0)
+}
+
+fn scaled_gram(a: ArrayView2<'_, f64>, scale: f64) -> Array2<f64> {
+    symmetric_product(a.t(), a, scale)
+}
+
+/// `scale · A B` where that is known to be symmetric: the lower triangle, mirrored.
+pub(super) fn symmetric_product(
+    a: ArrayView2<'_, f64>,
+    b: ArrayView2<'_, f64>,
+    scale: f64,
+) -> Array2<f64> {
+    let (a, b) = (Readable::new(a), Readable::new(b));
+    let n = a.view().nrows();
+    let mut out = Array2::zeros((n, n));
+    lower_blocks(writable(&mut out), a.view(), b.view());
+    for i in 0..n {
+        for j in 0..=i {
+            let value = scale * out[(i, j)];
+            out[(i, j)] = value;
+            out[(j, i)] = value;
+        }
+    }
+    out
+}
+
+/// The lower triangle of `A B` where the product is known to be symmetric.
+fn lower_blocks(out: MatMut<'_, f64>, a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
+    let n = out.nrows();
+    if n <= BLOCK_SIDE || n.saturating_mul(n).saturating_mul(a.ncols()) <= BLOCK_WORK {
+        let dense = BlockStructure::Rectangular;
+        triangular::matmul(
+            out,
+            BlockStructure::TriangularLower,
+            Accum::Replace,
+            a,
+            dense,
+            b,
+            dense,
+            1.0,
+            Par::Seq,
+        );
+        return;
+    }
+    let cut = middle(n);
+    let (first, _, below, second) = out.split_at_mut(cut, cut);
+    let (a_first, a_second) = a.split_at_row(cut);
+    let (b_first, b_second) = b.split_at_col(cut);
+    rayon::join(
+        || blocks(below, a_second, b_first),
+        || {
+            rayon::join(
+                || lower_blocks(first, a_first, b_first),
+                || lower_blocks(second, a_second, b_second),
+            )
+        },
+    );
+}
+
+/// The mean of each column; `None` when there is no row.
+pub fn column_means<S: Data<Elem = f64>>(x: &ArrayBase<S, Ix2>) -> Option<Array1<f64>> {
+    x.mean_axis(Axis(0))
+}
+
+/// The covariance of the columns of `x`, `(X - x̄)ᵀ(X - x̄) / (n - 1)`, for `x` of `n x d`.
+///
+/// The columns are centred before they are multiplied, so nothing is lost when the means are large.
+///
+/// # Errors
+/// [`LinalgError::TooFewRows`] when there are fewer than two rows.
+///
+/// ```
+/// use ndarray::array;
+/// use translearn_core::linalg::covariance;
+///
+/// assert_eq!(covariance(&array![[1.0, 0.0], [3.0, 2.0]])?, array![[2.0, 2.0], [2.0, 2.0]]);
+/// # Ok::<(), translearn_core::linalg::LinalgError>(())
+/// ```
+pub fn covariance<S: Data<Elem = f64>>(x: &ArrayBase<S, Ix2>) -> Result<Array2<f64>, LinalgError> {
+    let rows = x.nrows();
+    match column_means(x) {
+        Some(means) if rows >= 2 => {
+            let centred = x - &means;
+            Ok(scaled_gram(centred.view(), 1.0 / (rows as f64 - 1.0)))
+        }
+        _ => Err(LinalgError::TooFewRows {
+            operation: "covariance",
+            rows,
+            needed: 2,
+        }),
+    }
+}
