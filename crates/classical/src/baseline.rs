@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use translearn_core::{
-    AcceptsTarget, BaseLearner, CarriesLabels, Family, Fitted, Labelled, LearnerNeed, MethodEntry, MethodInfo,
-    Needs, Outputs, PlainModel, Sample, Trace, TransferError, TransferProblem, What,
+    AcceptsTarget, BaseLearner, CarriesLabels, Family, Fitted, Labelled, LearnerNeed, MethodEntry,
+    MethodInfo, Needs, Outputs, PlainModel, Sample, Trace, TransferError, TransferProblem, What,
     transfer_method,
 };
 use translearn_learners::Logistic;
@@ -113,10 +113,12 @@ fn logistic() -> BaseLearner {
 }
 
 fn target_rows(problem: &TransferProblem) -> Result<Labelled<'_>, TransferError> {
-    problem.target_labelled().ok_or_else(|| TransferError::Empty {
-        what: "the labelled target".to_owned(),
-        needed: 1,
-    })
+    problem
+        .target_labelled()
+        .ok_or_else(|| TransferError::Empty {
+            what: "the labelled target".to_owned(),
+            needed: 1,
+        })
 }
 
 /// Labelled source rows, then labelled target rows.
@@ -139,5 +141,8 @@ fn fit_plain(
     // The seed of the learner inside every other method, so that identical domains give identical models.
     let seed = translearn_core::seed::derive(seed, &["learner"]);
     let predictor = learner.fit_boxed(&sample, seed)?;
-    Ok(Fitted { model: Box::new(PlainModel::new(predictor)), trace: Trace::default() })
+    Ok(Fitted {
+        model: Box::new(PlainModel::new(predictor)),
+        trace: Trace::default(),
+    })
 }

@@ -31,7 +31,10 @@ pub struct Alignment {
 
 impl<M: DomainMap + 'static> From<M> for Alignment {
     fn from(map: M) -> Self {
-        Self { map: Box::new(map), trace: Trace::default() }
+        Self {
+            map: Box::new(map),
+            trace: Trace::default(),
+        }
     }
 }
 
@@ -92,7 +95,8 @@ pub fn fit_aligned(
     problem: &TransferProblem,
     seed: u64,
 ) -> Result<Fitted, TransferError> {
-    let Alignment { map, trace } = align.fit_align(problem, crate::seed::derive(seed, &["align"]))?;
+    let Alignment { map, trace } =
+        align.fit_align(problem, crate::seed::derive(seed, &["align"]))?;
     let source = problem.source()?;
     let mut features = map.map_source(&source.features)?;
     let mut labels = source.labels;
@@ -102,7 +106,10 @@ pub fn fit_aligned(
     }
     let sample = Sample::new(&features, &labels, problem.n_classes())?;
     let predictor = learner.fit_boxed(&sample, crate::seed::derive(seed, &["learner"]))?;
-    Ok(Fitted { model: Box::new(AlignedModel { map, predictor }), trace })
+    Ok(Fitted {
+        model: Box::new(AlignedModel { map, predictor }),
+        trace,
+    })
 }
 
 /// Any map around any learner, for a method that is being tried out and not registered.
@@ -153,7 +160,10 @@ pub struct Aligned<A> {
 impl<A: FitAlign> Aligned<A> {
     /// A map and a learner.
     pub fn new(align: A, learner: impl Into<BaseLearner>) -> Self {
-        Self { align, learner: learner.into() }
+        Self {
+            align,
+            learner: learner.into(),
+        }
     }
 }
 

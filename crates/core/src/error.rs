@@ -197,10 +197,7 @@ fn suggest(nearest: &Option<String>, known: &[String]) -> String {
 /// assert_eq!(translearn_core::nearest_name("lamda", known), Some("lambda".to_owned()));
 /// assert_eq!(translearn_core::nearest_name("zebra", known), None);
 /// ```
-pub fn nearest_name<'a>(
-    given: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+pub fn nearest_name<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(given, name), name))

@@ -161,7 +161,10 @@ impl Features {
     }
 }
 
-#[expect(clippy::panic, reason = "out-of-range row, the same contract as indexing an array")]
+#[expect(
+    clippy::panic,
+    reason = "out-of-range row, the same contract as indexing an array"
+)]
 fn unreachable_row(row: usize, rows: usize) -> ! {
     panic!("row {row} of a matrix with {rows} rows")
 }
@@ -237,12 +240,17 @@ mod tests {
     #[test]
     fn a_dense_copy_that_would_fill_the_memory_is_refused() {
         let huge = Features::Sparse(Csr::zero((100_000, 100_000)));
-        assert!(matches!(huge.dense(), Err(TransferError::DenseTooLarge { .. })));
+        assert!(matches!(
+            huge.dense(),
+            Err(TransferError::DenseTooLarge { .. })
+        ));
     }
 
     #[test]
     fn mismatch_names_both_widths() {
-        let error = Features::from(table()).stack(&Features::from(array![[1.0]])).unwrap_err();
+        let error = Features::from(table())
+            .stack(&Features::from(array![[1.0]]))
+            .unwrap_err();
         assert!(error.to_string().contains("3 features"), "{error}");
         assert!(error.to_string().contains("has 1"), "{error}");
     }
@@ -251,10 +259,18 @@ mod tests {
     fn the_first_value_that_is_not_finite_is_named() {
         let mut x = table();
         x[[1, 2]] = f64::NAN;
-        for features in [Features::from(x.clone()), Features::Sparse(Features::from(x).to_sparse().into_owned())] {
+        for features in [
+            Features::from(x.clone()),
+            Features::Sparse(Features::from(x).to_sparse().into_owned()),
+        ] {
             assert_eq!(
                 features.check_finite("source").unwrap_err(),
-                TransferError::NotFinite { what: "source".into(), row: 1, column: 2, value: "NaN".into() }
+                TransferError::NotFinite {
+                    what: "source".into(),
+                    row: 1,
+                    column: 2,
+                    value: "NaN".into()
+                }
             );
         }
     }

@@ -100,12 +100,12 @@ impl Labels {
     /// [`TransferError::Unsupported`] when one holds classes and the other values.
     pub fn join(&self, after: &Self) -> Result<Self, TransferError> {
         match (self, after) {
-            (Self::Classes(a), Self::Classes(b)) => Ok(Self::Classes(
-                a.iter().chain(b).copied().collect(),
-            )),
-            (Self::Values(a), Self::Values(b)) => Ok(Self::Values(
-                a.iter().chain(b).copied().collect(),
-            )),
+            (Self::Classes(a), Self::Classes(b)) => {
+                Ok(Self::Classes(a.iter().chain(b).copied().collect()))
+            }
+            (Self::Values(a), Self::Values(b)) => {
+                Ok(Self::Values(a.iter().chain(b).copied().collect()))
+            }
             _ => Err(TransferError::Unsupported {
                 method: "joining labels".to_owned(),
                 needs: "labels of one kind".to_owned(),
@@ -151,7 +151,9 @@ impl Labels {
                 }
             }
             (Self::Classes(_), LabelSpace::Real) => Err(self.mismatch(what, "the real line")),
-            (Self::Values(_), LabelSpace::Classes(_)) => Err(self.mismatch(what, "a set of classes")),
+            (Self::Values(_), LabelSpace::Classes(_)) => {
+                Err(self.mismatch(what, "a set of classes"))
+            }
         }
     }
 
@@ -196,10 +198,17 @@ mod tests {
 
     #[test]
     fn a_code_outside_the_label_space_is_named() {
-        let error = Labels::from(array![0, 3]).check(&LabelSpace::numbered(2), "target").unwrap_err();
+        let error = Labels::from(array![0, 3])
+            .check(&LabelSpace::numbered(2), "target")
+            .unwrap_err();
         assert_eq!(
             error,
-            TransferError::UnknownClass { what: "target".into(), row: 1, class: 3, n_classes: 2 }
+            TransferError::UnknownClass {
+                what: "target".into(),
+                row: 1,
+                class: 3,
+                n_classes: 2
+            }
         );
     }
 }

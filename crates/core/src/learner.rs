@@ -32,7 +32,10 @@ impl<'a> Sample<'a> {
         n_classes: usize,
     ) -> Result<Self, TransferError> {
         if features.n_rows() == 0 {
-            return Err(TransferError::Empty { what: "the training sample".to_owned(), needed: 1 });
+            return Err(TransferError::Empty {
+                what: "the training sample".to_owned(),
+                needed: 1,
+            });
         }
         if features.n_rows() != labels.len() {
             return Err(TransferError::LengthMismatch {
@@ -65,7 +68,12 @@ impl<'a> Sample<'a> {
                 }
             }
         }
-        Ok(Self { features, labels, n_classes, weights: None })
+        Ok(Self {
+            features,
+            labels,
+            n_classes,
+            weights: None,
+        })
     }
 
     /// The same rows with a weight each.
@@ -88,9 +96,15 @@ impl<'a> Sample<'a> {
         let wrong = weights.iter().position(|&w| !(w.is_finite() && w >= 0.0));
         let all_zero = weights.iter().all(|&w| w == 0.0).then_some(0);
         if let Some(row) = wrong.or(all_zero) {
-            return Err(TransferError::InvalidWeight { row, value: weights[row].to_string() });
+            return Err(TransferError::InvalidWeight {
+                row,
+                value: weights[row].to_string(),
+            });
         }
-        Ok(Sample { weights: Some(weights.view()), ..self })
+        Ok(Sample {
+            weights: Some(weights.view()),
+            ..self
+        })
     }
 
     /// The rows.
@@ -125,12 +139,15 @@ impl<'a> Sample<'a> {
 
     /// All weights as an owned array, ones where none were given.
     pub fn weights_or_ones(&self) -> Array1<f64> {
-        self.weights.map_or_else(|| Array1::ones(self.n_rows()), |weights| weights.to_owned())
+        self.weights
+            .map_or_else(|| Array1::ones(self.n_rows()), |weights| weights.to_owned())
     }
 
     /// Number of classes that occur with positive weight.
     pub fn n_classes_present(&self) -> usize {
-        let Labels::Classes(codes) = self.labels else { return 0 };
+        let Labels::Classes(codes) = self.labels else {
+            return 0;
+        };
         let mut present = vec![false; self.n_classes];
         for (row, &class) in codes.indexed_iter() {
             present[class] |= self.weight(row) > 0.0;
@@ -169,17 +186,26 @@ pub struct Prediction {
 impl Prediction {
     /// Class labels by the largest probability, the lowest class on ties.
     pub fn from_probabilities(probabilities: Array2<f64>) -> Self {
-        Self { labels: Labels::Classes(argmax_rows(&probabilities)), scores: Some(Scores::Probabilities(probabilities)) }
+        Self {
+            labels: Labels::Classes(argmax_rows(&probabilities)),
+            scores: Some(Scores::Probabilities(probabilities)),
+        }
     }
 
     /// Class labels by the largest decision value, the lowest class on ties.
     pub fn from_decision(decision: Array2<f64>) -> Self {
-        Self { labels: Labels::Classes(argmax_rows(&decision)), scores: Some(Scores::Decision(decision)) }
+        Self {
+            labels: Labels::Classes(argmax_rows(&decision)),
+            scores: Some(Scores::Decision(decision)),
+        }
     }
 
     /// Real values.
     pub fn from_values(values: Array1<f64>) -> Self {
-        Self { labels: Labels::Values(values), scores: None }
+        Self {
+            labels: Labels::Values(values),
+            scores: None,
+        }
     }
 }
 
@@ -281,7 +307,11 @@ pub trait Learner: Debug + Send + Sync {
     ///
     /// # Errors
     /// [`TransferError`] for parameters outside their range and samples the learner cannot serve.
-    fn fit_boxed(&self, sample: &Sample<'_>, seed: u64) -> Result<Box<dyn Predictor>, TransferError>;
+    fn fit_boxed(
+        &self,
+        sample: &Sample<'_>,
+        seed: u64,
+    ) -> Result<Box<dyn Predictor>, TransferError>;
 }
 
 /// What the author of a learner implements; [`Learner`] follows from it.
@@ -330,7 +360,11 @@ impl<P: FitSample> Learner for P {
         crate::params::write_params(self)
     }
 
-    fn fit_boxed(&self, sample: &Sample<'_>, seed: u64) -> Result<Box<dyn Predictor>, TransferError> {
+    fn fit_boxed(
+        &self,
+        sample: &Sample<'_>,
+        seed: u64,
+    ) -> Result<Box<dyn Predictor>, TransferError> {
         Ok(Box::new(self.fit_sample(sample, seed)?))
     }
 }

@@ -1,13 +1,13 @@
-//! Domains, tasks, transfer problems and the traits every translearn method implements.
+#![doc = include_str!("../README.md")]
 
 mod align;
 mod declare;
 pub mod distance;
 mod error;
 mod features;
+pub mod kernel;
 mod labels;
 mod learner;
-pub mod kernel;
 pub mod linalg;
 mod method;
 pub mod metrics;
@@ -15,8 +15,9 @@ pub mod params;
 mod problem;
 mod registry;
 mod reweight;
-mod transfer;
+mod scenario;
 pub mod seed;
+mod transfer;
 
 pub use align::{Aligned, AlignedModel, Alignment, DomainMap, FitAlign, fit_aligned};
 pub use error::{TransferError, nearest_name};
@@ -33,7 +34,11 @@ pub use method::{
 pub use params::{ParamInfo, ParamRange};
 pub use problem::{Domain, Labelled, Setting, Task, TransferProblem, What};
 pub use registry::{LearnerEntry, Registry};
-pub use reweight::{PlainModel, Reweighted, SourceWeighter, SourceWeights, fit_reweighted, mean_one};
+pub use reweight::{
+    PlainModel, Reweighted, SourceWeighter, SourceWeights, fit_reweighted, mean_one,
+};
+pub use scenario::{Difference, Evidence, Finding, Scenario};
 pub use transfer::{
-    AcceptsTarget, CarriesLabels, FitTransfer, FitTransferExt, SourceLabels, TargetLabels, Transferred, WithSource,
+    AcceptsTarget, CarriesLabels, FitTransfer, FitTransferExt, SourceLabels, TargetLabels,
+    Transferred, WithSource,
 };

@@ -155,7 +155,11 @@ impl MethodInfo {
             if task.space != *problem.label_space() {
                 return unsupported(
                     "one label space",
-                    &format!("another in {} than in {}", source.name, problem.target_domain().name),
+                    &format!(
+                        "another in {} than in {}",
+                        source.name,
+                        problem.target_domain().name
+                    ),
                 );
             }
         }
@@ -202,7 +206,8 @@ fn check_weighted(method: &str, learner: &BaseLearner) -> Result<(), TransferErr
     }
     Err(TransferError::Unsupported {
         method: method.to_owned(),
-        needs: "a learner that uses sample weights (or `resampled` around one that does not)".to_owned(),
+        needs: "a learner that uses sample weights (or `resampled` around one that does not)"
+            .to_owned(),
         has: format!("`{}`, which ignores them", info.name),
     })
 }
@@ -261,11 +266,17 @@ impl Trace {
 /// ```
 pub fn effective_sample_size(weights: &Array1<f64>) -> f64 {
     let squares = weights.dot(weights);
-    if squares == 0.0 { 0.0 } else { weights.sum().powi(2) / squares }
+    if squares == 0.0 {
+        0.0
+    } else {
+        weights.sum().powi(2) / squares
+    }
 }
 
 /// What the author of a registered method implements beside [`TransferMethod`].
-pub trait RegisteredMethod: TransferMethod + Default + Serialize + DeserializeOwned + 'static {
+pub trait RegisteredMethod:
+    TransferMethod + Default + Serialize + DeserializeOwned + 'static
+{
     /// What the method declares.
     const INFO: &'static MethodInfo;
 
@@ -287,7 +298,10 @@ type BuildMethod =
 impl MethodEntry {
     /// The entry of a method.
     pub const fn of<M: RegisteredMethod>() -> Self {
-        Self { info: M::INFO, build: build::<M> }
+        Self {
+            info: M::INFO,
+            build: build::<M>,
+        }
     }
 
     /// Builds the method with parameters and a base learner; what is not given keeps its default.

@@ -62,7 +62,9 @@ impl ParamRange {
         match self {
             Self::Real { low, high } => value.as_f64().is_some_and(|v| (low..=high).contains(&v)),
             Self::Positive => value.as_f64().is_some_and(|v| v > 0.0 && v.is_finite()),
-            Self::Integer { low, high } => value.as_u64().is_some_and(|v| (low..=high).contains(&v)),
+            Self::Integer { low, high } => {
+                value.as_u64().is_some_and(|v| (low..=high).contains(&v))
+            }
             Self::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Self::Flag => value.is_boolean(),
             Self::PositiveOrAuto => value.is_null() || Self::Positive.admits(value),
@@ -171,9 +173,27 @@ mod tests {
     use serde::Deserialize;
 
     const TABLE: &[ParamInfo] = &[
-        ParamInfo { name: "lambda", default: "1.0", range: ParamRange::Positive, doc: "Ridge." },
-        ParamInfo { name: "k", default: "5", range: ParamRange::Integer { low: 1, high: u64::MAX }, doc: "Size." },
-        ParamInfo { name: "kernel", default: "\"linear\"", range: ParamRange::Choice(&["linear", "rbf"]), doc: "Kernel." },
+        ParamInfo {
+            name: "lambda",
+            default: "1.0",
+            range: ParamRange::Positive,
+            doc: "Ridge.",
+        },
+        ParamInfo {
+            name: "k",
+            default: "5",
+            range: ParamRange::Integer {
+                low: 1,
+                high: u64::MAX,
+            },
+            doc: "Size.",
+        },
+        ParamInfo {
+            name: "kernel",
+            default: "\"linear\"",
+            range: ParamRange::Choice(&["linear", "rbf"]),
+            doc: "Kernel.",
+        },
     ];
 
     #[derive(Debug, Serialize, Deserialize, PartialEq)]
@@ -186,7 +206,11 @@ mod tests {
 
     impl Default for Params {
         fn default() -> Self {
-            Self { lambda: 1.0, k: 5, kernel: "linear".into() }
+            Self {
+                lambda: 1.0,
+                k: 5,
+                kernel: "linear".into(),
+            }
         }
     }
 
@@ -197,21 +221,40 @@ mod tests {
     #[test]
     fn what_is_not_given_keeps_its_default() {
         let params: Params = read_params("demo", TABLE, given(r#"{"k": 7}"#)).unwrap();
-        assert_eq!(params, Params { k: 7, ..Params::default() });
+        assert_eq!(
+            params,
+            Params {
+                k: 7,
+                ..Params::default()
+            }
+        );
     }
 
     #[test]
     fn errors_name_parameter_value_and_range() {
-        let read = |text| read_params::<Params>("demo", TABLE, given(text)).unwrap_err().to_string();
+        let read = |text| {
+            read_params::<Params>("demo", TABLE, given(text))
+                .unwrap_err()
+                .to_string()
+        };
         assert_eq!(read(r#"{"lambda": -1}"#), "`lambda` = -1 is outside (0, ∞)");
         assert_eq!(read(r#"{"k": 0}"#), "`k` = 0 is outside integer ≥ 1");
-        assert_eq!(read(r#"{"kernel": "cubic"}"#), "`kernel` = \"cubic\" is outside \"linear\" | \"rbf\"");
-        assert_eq!(read(r#"{"lamda": 1}"#), "`demo` has no parameter `lamda`; did you mean `lambda`?");
+        assert_eq!(
+            read(r#"{"kernel": "cubic"}"#),
+            "`kernel` = \"cubic\" is outside \"linear\" | \"rbf\""
+        );
+        assert_eq!(
+            read(r#"{"lamda": 1}"#),
+            "`demo` has no parameter `lamda`; did you mean `lambda`?"
+        );
     }
 
     #[test]
     fn a_value_that_is_not_a_number_is_refused() {
-        let params = Params { lambda: f64::NAN, ..Params::default() };
+        let params = Params {
+            lambda: f64::NAN,
+            ..Params::default()
+        };
         assert!(validate("demo", TABLE, &params).is_err());
     }
 }

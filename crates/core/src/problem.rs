@@ -29,7 +29,11 @@ pub struct Task {
 impl Task {
     /// A label for every row.
     pub fn labelled(space: LabelSpace, labels: Labels) -> Self {
-        Self { space, rows: (0..labels.len()).collect(), labels }
+        Self {
+            space,
+            rows: (0..labels.len()).collect(),
+            labels,
+        }
     }
 
     /// No label known.
@@ -38,12 +42,20 @@ impl Task {
             LabelSpace::Classes(_) => Labels::Classes(ndarray::Array1::default(0)),
             LabelSpace::Real => Labels::Values(ndarray::Array1::default(0)),
         };
-        Self { space, rows: Vec::new(), labels }
+        Self {
+            space,
+            rows: Vec::new(),
+            labels,
+        }
     }
 
     /// Labels for some rows.
     pub fn partly_labelled(space: LabelSpace, rows: Vec<usize>, labels: Labels) -> Self {
-        Self { space, rows, labels }
+        Self {
+            space,
+            rows,
+            labels,
+        }
     }
 
     fn check(&self, domain: &Domain) -> Result<(), TransferError> {
@@ -64,7 +76,8 @@ impl Task {
                 range: format!("ascending row indices below {n_rows}"),
             });
         }
-        self.labels.check(&self.space, &format!("the labels of {}", domain.name))
+        self.labels
+            .check(&self.space, &format!("the labels of {}", domain.name))
     }
 }
 
@@ -111,11 +124,17 @@ impl TransferProblem {
         target: (Domain, Task),
     ) -> Result<Self, TransferError> {
         if sources.is_empty() {
-            return Err(TransferError::Empty { what: "the list of sources".to_owned(), needed: 1 });
+            return Err(TransferError::Empty {
+                what: "the list of sources".to_owned(),
+                needed: 1,
+            });
         }
         for (domain, task) in sources.iter().chain([&target]) {
             if domain.features.n_rows() == 0 || domain.features.n_columns() == 0 {
-                return Err(TransferError::Empty { what: domain.name.clone(), needed: 1 });
+                return Err(TransferError::Empty {
+                    what: domain.name.clone(),
+                    needed: 1,
+                });
             }
             domain.features.check_finite(&domain.name)?;
             task.check(domain)?;
@@ -143,16 +162,25 @@ impl TransferProblem {
     /// # Errors
     /// [`TransferError::FeatureMismatch`] between sources, [`TransferError::Empty`] when no source row has a label.
     pub fn source(&self) -> Result<Labelled<'_>, TransferError> {
-        let mut parts = self.sources.iter().map(|(domain, task)| labelled_rows(domain, task));
+        let mut parts = self
+            .sources
+            .iter()
+            .map(|(domain, task)| labelled_rows(domain, task));
         let Some(mut all) = parts.next() else {
-            return Err(TransferError::Empty { what: "the list of sources".to_owned(), needed: 1 });
+            return Err(TransferError::Empty {
+                what: "the list of sources".to_owned(),
+                needed: 1,
+            });
         };
         for part in parts {
             all.features = Cow::Owned(all.features.stack(&part.features)?);
             all.labels = Cow::Owned(all.labels.join(&part.labels)?);
         }
         if all.labels.is_empty() {
-            return Err(TransferError::Empty { what: "the labelled source".to_owned(), needed: 1 });
+            return Err(TransferError::Empty {
+                what: "the labelled source".to_owned(),
+                needed: 1,
+            });
         }
         Ok(all)
     }
@@ -223,7 +251,12 @@ impl TransferProblem {
     pub fn check_same_features(&self) -> Result<(), TransferError> {
         let (target, _) = &self.target;
         self.sources.iter().try_for_each(|(source, _)| {
-            check_same_features(&source.name, &source.features, &target.name, &target.features)
+            check_same_features(
+                &source.name,
+                &source.features,
+                &target.name,
+                &target.features,
+            )
         })
     }
 }
@@ -234,7 +267,10 @@ fn labelled_rows<'a>(domain: &'a Domain, task: &'a Task) -> Labelled<'a> {
     } else {
         Cow::Owned(domain.features.select_rows(&task.rows))
     };
-    Labelled { features, labels: Cow::Borrowed(&task.labels) }
+    Labelled {
+        features,
+        labels: Cow::Borrowed(&task.labels),
+    }
 }
 
 /// The settings of Pan & Yang, by which labels are known.

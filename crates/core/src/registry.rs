@@ -19,7 +19,10 @@ pub struct LearnerEntry {
 impl LearnerEntry {
     /// The entry of a learner.
     pub const fn of<P: FitSample + Default + Serialize + DeserializeOwned>() -> Self {
-        Self { info: P::INFO, build: build_learner::<P> }
+        Self {
+            info: P::INFO,
+            build: build_learner::<P>,
+        }
     }
 
     /// Builds the learner; what is not given keeps its default.
@@ -65,7 +68,8 @@ impl Registry {
     /// The same registry with one more learner; a learner of the same name is replaced.
     #[must_use]
     pub fn with_learner<P: FitSample + Default + Serialize + DeserializeOwned>(mut self) -> Self {
-        self.learners.retain(|entry| entry.info.name != P::INFO.name);
+        self.learners
+            .retain(|entry| entry.info.name != P::INFO.name);
         self.learners.push(LearnerEntry::of::<P>());
         self
     }
@@ -88,7 +92,13 @@ impl Registry {
         self.methods
             .iter()
             .find(|entry| entry.info.name == name)
-            .ok_or_else(|| unknown("method", name, self.methods.iter().map(|entry| entry.info.name)))
+            .ok_or_else(|| {
+                unknown(
+                    "method",
+                    name,
+                    self.methods.iter().map(|entry| entry.info.name),
+                )
+            })
     }
 
     /// The learner of this name.
@@ -99,7 +109,13 @@ impl Registry {
         self.learners
             .iter()
             .find(|entry| entry.info.name == name)
-            .ok_or_else(|| unknown("learner", name, self.learners.iter().map(|entry| entry.info.name)))
+            .ok_or_else(|| {
+                unknown(
+                    "learner",
+                    name,
+                    self.learners.iter().map(|entry| entry.info.name),
+                )
+            })
     }
 
     /// Builds a method by name, with a base learner by name where one is given.
@@ -119,7 +135,11 @@ impl Registry {
     }
 }
 
-fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> TransferError {
+fn unknown<'a>(
+    kind: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> TransferError {
     TransferError::UnknownName {
         kind: kind.to_owned(),
         name: name.to_owned(),

@@ -18,7 +18,11 @@ pub trait SourceWeighter: Debug + Send + Sync {
     ///
     /// # Errors
     /// [`TransferError`].
-    fn source_weights(&self, problem: &TransferProblem, seed: u64) -> Result<SourceWeights, TransferError>;
+    fn source_weights(
+        &self,
+        problem: &TransferProblem,
+        seed: u64,
+    ) -> Result<SourceWeights, TransferError>;
 }
 
 /// Weights of the source rows and how they came about.
@@ -32,7 +36,10 @@ pub struct SourceWeights {
 
 impl From<Array1<f64>> for SourceWeights {
     fn from(weights: Array1<f64>) -> Self {
-        Self { weights, trace: Trace::default() }
+        Self {
+            weights,
+            trace: Trace::default(),
+        }
     }
 }
 
@@ -66,7 +73,9 @@ pub fn mean_one(weights: &Array1<f64>) -> Result<Array1<f64>, TransferError> {
     let sum = weights.sum();
     let row = wrong.or((sum <= 0.0 || !sum.is_finite()).then_some(0));
     if let Some(row) = row {
-        let value = weights.get(row).map_or_else(|| "none".to_owned(), ToString::to_string);
+        let value = weights
+            .get(row)
+            .map_or_else(|| "none".to_owned(), ToString::to_string);
         return Err(TransferError::InvalidWeight { row, value });
     }
     Ok(weights * (weights.len() as f64 / sum))
@@ -97,7 +106,10 @@ pub fn fit_reweighted(
     }
     let sample = Sample::new(&features, &labels, problem.n_classes())?.with_weights(&weights)?;
     let predictor = learner.fit_boxed(&sample, crate::seed::derive(seed, &["learner"]))?;
-    Ok(Fitted { model: Box::new(PlainModel::new(predictor)), trace })
+    Ok(Fitted {
+        model: Box::new(PlainModel::new(predictor)),
+        trace,
+    })
 }
 
 #[expect(clippy::expect_used, reason = "two vectors always concatenate")]
@@ -115,7 +127,10 @@ pub struct Reweighted<W> {
 impl<W: SourceWeighter> Reweighted<W> {
     /// A weighter and a learner; one that ignores weights does not compile.
     pub fn new<L: Learner + HonorsSampleWeights + 'static>(weighter: W, learner: L) -> Self {
-        Self { weighter, learner: learner.into() }
+        Self {
+            weighter,
+            learner: learner.into(),
+        }
     }
 }
 

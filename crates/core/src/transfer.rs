@@ -115,7 +115,10 @@ where
     Array1<L>: SourceLabels,
 {
     fn known(&self) -> Option<(Vec<usize>, Array1<L>)> {
-        let known = self.iter().enumerate().filter_map(|(row, label)| Some((row, label.clone()?)));
+        let known = self
+            .iter()
+            .enumerate()
+            .filter_map(|(row, label)| Some((row, label.clone()?)));
         let (rows, labels): (Vec<usize>, Vec<L>) = known.unzip();
         Some((rows, labels.into()))
     }
@@ -141,7 +144,10 @@ impl TransferProblem {
             });
         }
         let labels = source.targets.to_labels();
-        let known = target.targets.known().map(|(rows, known)| (rows, known.to_labels()));
+        let known = target
+            .targets
+            .known()
+            .map(|(rows, known)| (rows, known.to_labels()));
         let target_codes = known.as_ref().map_or(0, |(_, labels)| labels.n_codes());
         let space = match labels {
             Labels::Classes(_) => LabelSpace::numbered(labels.n_codes().max(target_codes)),
@@ -164,7 +170,10 @@ impl TransferProblem {
             });
         }
         Self::from_parts(
-            vec![(domain("source", &source.records), Task::labelled(space, labels))],
+            vec![(
+                domain("source", &source.records),
+                Task::labelled(space, labels),
+            )],
             (domain("target", &target.records), target_task),
         )
     }
@@ -185,7 +194,10 @@ where
         seed: u64,
     ) -> Result<Transferred<TS>, TransferError> {
         let fitted = self.fit(&TransferProblem::new(source, target)?, seed)?;
-        Ok(Transferred { fitted, labels: PhantomData })
+        Ok(Transferred {
+            fitted,
+            labels: PhantomData,
+        })
     }
 }
 
@@ -230,7 +242,10 @@ impl<L: Copy + Default> PredictInplace<Array2<f64>, Array1<L>> for Transferred<A
 where
     Array1<L>: SourceLabels,
 {
-    #[expect(clippy::panic, reason = "linfa's trait has no error path; `predict` has")]
+    #[expect(
+        clippy::panic,
+        reason = "linfa's trait has no error path; `predict` has"
+    )]
     fn predict_inplace<'a>(&'a self, records: &'a Array2<f64>, labels: &mut Array1<L>) {
         match Transferred::predict(self, records) {
             Ok(predicted) => *labels = predicted,
@@ -254,8 +269,14 @@ pub struct WithSource<'a, P, RS: Records, TS> {
 /// Fills in the source of any method.
 pub trait FitTransferExt: Sized {
     /// Gives linfa's [`Fit`] back.
-    fn with_source<RS: Records, TS>(self, source: &DatasetBase<RS, TS>) -> WithSource<'_, Self, RS, TS> {
-        WithSource { params: self, source }
+    fn with_source<RS: Records, TS>(
+        self,
+        source: &DatasetBase<RS, TS>,
+    ) -> WithSource<'_, Self, RS, TS> {
+        WithSource {
+            params: self,
+            source,
+        }
     }
 }
 

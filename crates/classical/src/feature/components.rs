@@ -38,7 +38,10 @@ enum Design {
     /// component `K α` with `α = U a` has `‖α‖ = ‖a‖`: the dual problem of size `n` in at most `d` unknowns.
     Linear { right: Array2<f64> },
     /// `F = K(X, rows of the fit)`.
-    Kernel { kernel: ResolvedKernel, rows: Features },
+    Kernel {
+        kernel: ResolvedKernel,
+        rows: Features,
+    },
 }
 
 /// The design of the rows of the fit, from which components can be taken again and again for other discrepancies.
@@ -63,14 +66,24 @@ impl ComponentProblem {
         let rows = source.stack(target)?;
         let rows = normalized(&rows, normalize)?.into_owned();
         let (design, f) = match kernel {
-            ComponentKernel::Primal => (Design::Primal { width: rows.ncols() }, rows),
+            ComponentKernel::Primal => (
+                Design::Primal {
+                    width: rows.ncols(),
+                },
+                rows,
+            ),
             ComponentKernel::Linear => {
                 let svd = svd_thin(&rows)?;
                 let rank = svd.rank().max(1);
                 let s = svd.values.slice(s![..rank]);
                 let right = &svd.v.slice(s![.., ..rank]) * &s;
                 let f = &svd.u.slice(s![.., ..rank]) * &s.mapv(|v| v * v);
-                (Design::Linear { right: right.as_standard_layout().into_owned() }, f)
+                (
+                    Design::Linear {
+                        right: right.as_standard_layout().into_owned(),
+                    },
+                    f,
+                )
             }
             ComponentKernel::Rbf => {
                 let rows = Features::Dense(rows);
@@ -81,7 +94,12 @@ impl ComponentProblem {
         };
         let mean = f.mean_axis(Axis(0)).unwrap_or_default();
         let scatter = gram(&(&f - &mean));
-        Ok(Self { normalize, design, f, scatter })
+        Ok(Self {
+            normalize,
+            design,
+            f,
+            scatter,
+        })
     }
 
     /// The `k` solutions of largest `μ` in `Fᵀ H F a = μ (Fᵀ M F + λ I) a` with `M = E Eᵀ`, each scaled to unit length.
@@ -107,7 +125,11 @@ impl ComponentProblem {
         let (_, leading) = eigh(&symmetrized(whitened))?.largest(k)?;
         let mut coefficients = whiten.apply(&leading)?;
         unit_columns(&mut coefficients);
-        Ok(Components { normalize: self.normalize, design: self.design.clone(), coefficients })
+        Ok(Components {
+            normalize: self.normalize,
+            design: self.design.clone(),
+            coefficients,
+        })
     }
 
     /// The rows of the fit on some components, source rows first.
@@ -128,8 +150,14 @@ impl InverseRoot {
     fn new(q: &Array2<f64>, lambda: f64) -> Result<Self, TransferError> {
         let svd = svd_thin(q)?;
         let base = lambda.sqrt().recip();
-        let delta = svd.values.mapv(|sigma| (lambda + sigma * sigma).sqrt().recip() - base);
-        Ok(Self { w: svd.u, delta, base })
+        let delta = svd
+            .values
+            .mapv(|sigma| (lambda + sigma * sigma).sqrt().recip() - base);
+        Ok(Self {
+            w: svd.u,
+            delta,
+            base,
+        })
     }
 
     fn apply(&self, x: &Array2<f64>) -> Result<Array2<f64>, TransferError> {
@@ -183,7 +211,9 @@ impl Components {
                 matmul(&kernel.matrix(&x, rows)?, &self.coefficients)?
             }
         };
-        Ok(Features::Dense(normalized(&z.into(), self.normalize)?.into_owned()))
+        Ok(Features::Dense(
+            normalized(&z.into(), self.normalize)?.into_owned(),
+        ))
     }
 }
 

@@ -95,7 +95,11 @@ fn logistic() -> BaseLearner {
 
 impl Default for CoralParams {
     fn default() -> Self {
-        Self { lambda: 1.0, form: CoralForm::Map, learner: logistic() }
+        Self {
+            lambda: 1.0,
+            form: CoralForm::Map,
+            learner: logistic(),
+        }
     }
 }
 
@@ -165,9 +169,10 @@ impl FitAlign for CoralParams {
                     has: "labelled target rows".to_owned(),
                 });
             }
-            CoralForm::AsymmetricKernel => {
-                CoralKernel { right: matmul(&a, &source.t())? }.into()
+            CoralForm::AsymmetricKernel => CoralKernel {
+                right: matmul(&a, &source.t())?,
             }
+            .into(),
         })
     }
 }

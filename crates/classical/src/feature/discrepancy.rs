@@ -15,13 +15,19 @@ impl Discrepancy {
     pub(crate) fn marginal(n_source: usize, n_target: usize, scale: f64) -> Self {
         let weight = scale.sqrt();
         let mut e = Array1::from_elem(n_source + n_target, -weight / n_target as f64);
-        e.slice_mut(ndarray::s![..n_source]).fill(weight / n_source as f64);
+        e.slice_mut(ndarray::s![..n_source])
+            .fill(weight / n_source as f64);
         Self { columns: vec![e] }
     }
 
     /// Adds, for every class that occurs in both domains, the difference of the class means. A class that occurs on one
     /// side only has no difference and adds nothing.
-    pub(crate) fn add_classes(&mut self, source: &Array1<usize>, target: &Array1<usize>, n_classes: usize) {
+    pub(crate) fn add_classes(
+        &mut self,
+        source: &Array1<usize>,
+        target: &Array1<usize>,
+        n_classes: usize,
+    ) {
         let count = |labels: &Array1<usize>, class| labels.iter().filter(|&&l| l == class).count();
         for class in 0..n_classes {
             let (in_source, in_target) = (count(source, class), count(target, class));
@@ -33,7 +39,11 @@ impl Discrepancy {
                 source
                     .iter()
                     .map(|label| entry(label, 1.0 / in_source as f64))
-                    .chain(target.iter().map(|label| entry(label, -1.0 / in_target as f64)))
+                    .chain(
+                        target
+                            .iter()
+                            .map(|label| entry(label, -1.0 / in_target as f64)),
+                    )
                     .collect(),
             );
         }
@@ -71,7 +81,11 @@ mod tests {
             if count(class, true) == 0.0 || count(class, false) == 0.0 {
                 continue;
             }
-            let scale = if class.is_none() { n_classes as f64 } else { 1.0 };
+            let scale = if class.is_none() {
+                n_classes as f64
+            } else {
+                1.0
+            };
             for i in 0..ns + nt {
                 for j in 0..ns + nt {
                     let member = |k: usize| class.is_none_or(|c| labels[k] == c);

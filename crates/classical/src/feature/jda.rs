@@ -119,8 +119,7 @@ impl FitAlign for JdaParams {
             self.normalize,
         )?;
         let marginal = Discrepancy::marginal(classes.len(), target.n_rows(), n_classes as f64);
-        let mut map =
-            components.solve(&marginal.indicators(), self.lambda, self.n_components)?;
+        let mut map = components.solve(&marginal.indicators(), self.lambda, self.n_components)?;
         let mut predicted: Option<Array1<usize>> = None;
         let mut changed = Vec::new();
         for round in 1..self.n_iterations {
@@ -145,7 +144,10 @@ impl FitAlign for JdaParams {
             series: [("labels-changed".to_owned(), changed)].into(),
             ..Trace::default()
         };
-        Ok(Alignment { map: Box::new(map), trace })
+        Ok(Alignment {
+            map: Box::new(map),
+            trace,
+        })
     }
 }
 
@@ -182,7 +184,10 @@ impl<TT> AcceptsTarget<TT> for JdaParams {}
 const N_ITERATIONS: ParamInfo = ParamInfo {
     name: "n_iterations",
     default: "10",
-    range: ParamRange::Integer { low: 1, high: u64::MAX },
+    range: ParamRange::Integer {
+        low: 1,
+        high: u64::MAX,
+    },
     doc: "Rounds of predicting the target's classes and adapting to them.",
 };
 

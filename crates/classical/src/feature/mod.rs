@@ -10,7 +10,7 @@ mod tca;
 #[cfg(test)]
 mod tests;
 
-pub use components::{Components, ComponentKernel};
+pub use components::{ComponentKernel, Components};
 pub use coral::{Coral, CoralForm, CoralParams};
 pub use jda::JdaParams;
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
@@ -52,7 +52,10 @@ const COMPONENT_PARAMETERS: [ParamInfo; 5] = [
     ParamInfo {
         name: "n_components",
         default: "30",
-        range: ParamRange::Integer { low: 1, high: u64::MAX },
+        range: ParamRange::Integer {
+            low: 1,
+            high: u64::MAX,
+        },
         doc: "Number of components, at most the rank of the data.",
     },
     ParamInfo {

@@ -22,14 +22,22 @@ pub(crate) fn principal_components(
     what: &str,
 ) -> Result<PrincipalComponents, TransferError> {
     let Some(mean) = column_means(x).filter(|_| x.nrows() >= 2) else {
-        return Err(TransferError::TooFewRows { what: what.to_owned(), rows: x.nrows(), needed: 2 });
+        return Err(TransferError::TooFewRows {
+            what: what.to_owned(),
+            rows: x.nrows(),
+            needed: 2,
+        });
     };
     let most = x.ncols().min(x.nrows() - 1);
     if k == 0 || k > most {
         return Err(TransferError::InvalidParameter {
             name: "n_components".to_owned(),
             value: k.to_string(),
-            range: format!("integer in [1, {most}] ({what} is {} x {})", x.nrows(), x.ncols()),
+            range: format!(
+                "integer in [1, {most}] ({what} is {} x {})",
+                x.nrows(),
+                x.ncols()
+            ),
         });
     }
     let centred = x - &mean;
@@ -47,6 +55,8 @@ pub(crate) fn principal_components(
 impl PrincipalComponents {
     /// The first `k` directions.
     pub(crate) fn first(&self, k: usize) -> Array2<f64> {
-        self.directions.slice(s![.., ..k.min(self.directions.len_of(Axis(1)))]).to_owned()
+        self.directions
+            .slice(s![.., ..k.min(self.directions.len_of(Axis(1)))])
+            .to_owned()
     }
 }

@@ -79,7 +79,10 @@ fn logistic() -> BaseLearner {
 
 impl Default for SubspaceAlignmentParams {
     fn default() -> Self {
-        Self { n_components: None, learner: logistic() }
+        Self {
+            n_components: None,
+            learner: logistic(),
+        }
     }
 }
 
@@ -108,7 +111,9 @@ impl SubspaceAlignmentParams {
         target: &Array2<f64>,
     ) -> Result<SubspaceAlignment, TransferError> {
         let fewest_rows = source.nrows().min(target.nrows()).max(2);
-        let k = self.n_components.unwrap_or_else(|| source.ncols().min(fewest_rows - 1));
+        let k = self
+            .n_components
+            .unwrap_or_else(|| source.ncols().min(fewest_rows - 1));
         let (from, to) = rayon::join(
             || principal_components(source, k, "source"),
             || principal_components(target, k, "target"),
@@ -127,7 +132,12 @@ impl SubspaceAlignmentParams {
 impl FitAlign for SubspaceAlignmentParams {
     fn fit_align(&self, problem: &TransferProblem, _seed: u64) -> Result<Alignment, TransferError> {
         let source = problem.source()?;
-        Ok(self.align(&*source.features.dense()?, &*problem.target_features().dense()?)?.into())
+        Ok(self
+            .align(
+                &*source.features.dense()?,
+                &*problem.target_features().dense()?,
+            )?
+            .into())
     }
 }
 
@@ -146,7 +156,10 @@ static INFO: MethodInfo = MethodInfo {
     parameters: &[ParamInfo {
         name: "n_components",
         default: "null",
-        range: ParamRange::IntegerOrAuto { low: 1, high: u64::MAX },
+        range: ParamRange::IntegerOrAuto {
+            low: 1,
+            high: u64::MAX,
+        },
         doc: "Size of both subspaces; null: as many as the smaller domain has.",
     }],
     exemptions: &[(

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use translearn_core::{
-    AcceptsTarget, Alignment, BaseLearner, Family, FitAlign, MethodInfo, Outputs, TransferError, TransferProblem, What, fit_aligned, transfer_method,
+    AcceptsTarget, Alignment, BaseLearner, Family, FitAlign, MethodInfo, Outputs, TransferError,
+    TransferProblem, What, fit_aligned, transfer_method,
 };
 
 use super::{

@@ -8,10 +8,8 @@ use translearn_core::{
 };
 
 use super::{
-    ComponentKernel, Coral, JdaParams, SubspaceAlignment, TcaParams,
-    components::ComponentProblem,
-    discrepancy::Discrepancy,
-    principal::principal_components,
+    ComponentKernel, Coral, JdaParams, SubspaceAlignment, TcaParams, components::ComponentProblem,
+    discrepancy::Discrepancy, principal::principal_components,
 };
 
 fn gaussian(n: usize, d: usize, shift: f64, scale: f64, seed: u64) -> Array2<f64> {
@@ -23,9 +21,15 @@ fn gaussian(n: usize, d: usize, shift: f64, scale: f64, seed: u64) -> Array2<f64
 
 fn problem(source: Array2<f64>, labels: Vec<usize>, target: Array2<f64>) -> TransferProblem {
     let space = LabelSpace::numbered(3);
-    let domain = |name: &str, x: Array2<f64>| Domain { name: name.into(), features: x.into() };
+    let domain = |name: &str, x: Array2<f64>| Domain {
+        name: name.into(),
+        features: x.into(),
+    };
     TransferProblem::from_parts(
-        vec![(domain("source", source), Task::labelled(space.clone(), Labels::Classes(labels.into())))],
+        vec![(
+            domain("source", source),
+            Task::labelled(space.clone(), Labels::Classes(labels.into())),
+        )],
         (domain("target", target), Task::unlabelled(space)),
     )
     .unwrap()
@@ -119,14 +123,24 @@ proptest! {
 /// The peers' unsymmetric matrix in a symmetric eigensolver leaves a mean gap above 0.8 here; the pencil closes it.
 #[test]
 fn a_small_penalty_closes_the_gap_between_the_means() {
-    let (source, target) = (gaussian(250, 20, 0.0, 1.0, 1), gaussian(250, 20, 2.0, 1.0, 1));
+    let (source, target) = (
+        gaussian(250, 20, 0.0, 1.0, 1),
+        gaussian(250, 20, 2.0, 1.0, 1),
+    );
     let (n_source, n_target) = (source.nrows(), target.nrows());
-    let components =
-        ComponentProblem::new(&source.into(), &target.into(), ComponentKernel::Linear, None, false).unwrap();
+    let components = ComponentProblem::new(
+        &source.into(),
+        &target.into(),
+        ComponentKernel::Linear,
+        None,
+        false,
+    )
+    .unwrap();
     let indicators = Discrepancy::marginal(n_source, n_target, 1.0).indicators();
     let map = components.solve(&indicators, 1e-4, 5).unwrap();
     let z = components.transform(&map).unwrap();
-    let mean = |rows: std::ops::Range<usize>| z.slice(ndarray::s![rows, ..]).mean_axis(Axis(0)).unwrap();
+    let mean =
+        |rows: std::ops::Range<usize>| z.slice(ndarray::s![rows, ..]).mean_axis(Axis(0)).unwrap();
     let gap = mean(0..n_source) - mean(n_source..n_source + n_target);
     let variance = z.var_axis(Axis(0), 0.0).sum();
     let relative = gap.dot(&gap) / variance;
@@ -135,10 +149,23 @@ fn a_small_penalty_closes_the_gap_between_the_means() {
 
 #[test]
 fn more_components_than_the_rank_are_refused_with_both_numbers() {
-    let problem = problem(gaussian(6, 3, 0.0, 1.0, 1), vec![0, 1, 2, 0, 1, 2], gaussian(5, 3, 0.0, 1.0, 2));
-    let error = TcaParams::default().n_components(4).fit_align(&problem, 0).unwrap_err();
-    assert_eq!(error.to_string(), "`n_components` = 4 is outside integer in [1, 3] (the rank of the data)");
-    let error = SubspaceAlignment::params().n_components(9).fit_align(&problem, 0).unwrap_err();
+    let problem = problem(
+        gaussian(6, 3, 0.0, 1.0, 1),
+        vec![0, 1, 2, 0, 1, 2],
+        gaussian(5, 3, 0.0, 1.0, 2),
+    );
+    let error = TcaParams::default()
+        .n_components(4)
+        .fit_align(&problem, 0)
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`n_components` = 4 is outside integer in [1, 3] (the rank of the data)"
+    );
+    let error = SubspaceAlignment::params()
+        .n_components(9)
+        .fit_align(&problem, 0)
+        .unwrap_err();
     assert!(error.to_string().contains("`n_components` = 9"), "{error}");
 }
 
@@ -156,10 +183,28 @@ fn jda_follows_the_steps_of_the_paper() {
         ndarray::stack(Axis(0), &rows.iter().map(Array1::view).collect::<Vec<_>>()).unwrap()
     };
     let (source, target) = (stack(0.0, &mut rng), stack(0.8, &mut rng));
-    let params = JdaParams::default().n_components(2).lambda(0.5).normalize(false).kernel(ComponentKernel::Primal).n_iterations(4);
-    let map = params.fit_align(&problem(source.clone(), labels.clone(), target.clone()), 0).unwrap().map;
-    let z_source = map.map_source(&source.clone().into()).unwrap().dense().unwrap().into_owned();
-    let z_target = map.map_target(&target.clone().into()).unwrap().dense().unwrap().into_owned();
+    let params = JdaParams::default()
+        .n_components(2)
+        .lambda(0.5)
+        .normalize(false)
+        .kernel(ComponentKernel::Primal)
+        .n_iterations(4);
+    let map = params
+        .fit_align(&problem(source.clone(), labels.clone(), target.clone()), 0)
+        .unwrap()
+        .map;
+    let z_source = map
+        .map_source(&source.clone().into())
+        .unwrap()
+        .dense()
+        .unwrap()
+        .into_owned();
+    let z_target = map
+        .map_target(&target.clone().into())
+        .unwrap()
+        .dense()
+        .unwrap()
+        .into_owned();
 
     let x = concatenate(Axis(0), &[source.view(), target.view()]).unwrap();
     let centring = Array2::<f64>::eye(48) - 1.0 / 48.0;
@@ -172,7 +217,11 @@ fn jda_follows_the_steps_of_the_paper() {
         }
         let e = m.indicators();
         let right = x.t().dot(&e).dot(&e.t()).dot(&x) + Array2::<f64>::eye(3) * 0.5;
-        let mut a = eigh_generalized(&x.t().dot(&centring).dot(&x), &right).unwrap().largest(2).unwrap().1;
+        let mut a = eigh_generalized(&x.t().dot(&centring).dot(&x), &right)
+            .unwrap()
+            .largest(2)
+            .unwrap()
+            .1;
         for mut column in a.columns_mut() {
             let length = column.dot(&column).sqrt();
             column /= length;
@@ -180,14 +229,19 @@ fn jda_follows_the_steps_of_the_paper() {
         z = x.dot(&a);
         let nearest = |row: usize| {
             let distance = |other: usize| (&z.row(row) - &z.row(other)).mapv(|v| v * v).sum();
-            (0..24).min_by(|&i, &j| distance(i).total_cmp(&distance(j))).unwrap()
+            (0..24)
+                .min_by(|&i, &j| distance(i).total_cmp(&distance(j)))
+                .unwrap()
         };
         pseudo = Some((24..48).map(|row| labels[nearest(row)]).collect());
     }
     let ours = concatenate(Axis(0), &[z_source.view(), z_target.view()]).unwrap();
     // Eigenvectors are defined up to their sign.
     for (ours, theirs) in ours.columns().into_iter().zip(z.columns()) {
-        let same = (&ours - &theirs).mapv(f64::abs).sum().min((&ours + &theirs).mapv(f64::abs).sum());
+        let same = (&ours - &theirs)
+            .mapv(f64::abs)
+            .sum()
+            .min((&ours + &theirs).mapv(f64::abs).sum());
         assert!(same < 1e-8, "{same}");
     }
 }

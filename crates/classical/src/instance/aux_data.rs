@@ -66,7 +66,10 @@ pub struct AuxParams {
 
 impl Default for AuxParams {
     fn default() -> Self {
-        Self { target_weight: 4.0, learner: logistic() }
+        Self {
+            target_weight: 4.0,
+            learner: logistic(),
+        }
     }
 }
 
@@ -84,12 +87,27 @@ weighted_learner!(AuxParams);
 transfer_method!(AuxParams, INFO, |method, problem, seed| {
     let rows = pooled_rows(problem)?;
     let n_source = problem.source()?.labels.len();
-    let relative = |row| if row < n_source { 1.0 } else { method.target_weight };
-    let weights = mean_one(&(0..rows.labels.len()).map(relative).collect::<Array1<f64>>())?;
+    let relative = |row| {
+        if row < n_source {
+            1.0
+        } else {
+            method.target_weight
+        }
+    };
+    let weights = mean_one(
+        &(0..rows.labels.len())
+            .map(relative)
+            .collect::<Array1<f64>>(),
+    )?;
     let sample = Sample::new(&rows.features, &rows.labels, problem.n_classes())?;
     let sample = sample.with_weights(&weights)?;
-    let predictor = method.learner.fit_boxed(&sample, derive(seed, &["learner"]))?;
-    Ok(Fitted { model: Box::new(PlainModel::new(predictor)), trace: Trace::default() })
+    let predictor = method
+        .learner
+        .fit_boxed(&sample, derive(seed, &["learner"]))?;
+    Ok(Fitted {
+        model: Box::new(PlainModel::new(predictor)),
+        trace: Trace::default(),
+    })
 });
 
 impl<TT: CarriesLabels> AcceptsTarget<TT> for AuxParams {}

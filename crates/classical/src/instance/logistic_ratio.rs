@@ -64,7 +64,10 @@ pub struct LogisticRatioParams {
 
 impl Default for LogisticRatioParams {
     fn default() -> Self {
-        Self { c: 1.0, learner: logistic() }
+        Self {
+            c: 1.0,
+            learner: logistic(),
+        }
     }
 }
 
@@ -94,8 +97,9 @@ impl SourceWeighter for LogisticRatioParams {
         let domain = (0..n_source + n_target).map(|row| usize::from(row >= n_source));
         let domain = Labels::Classes(domain.collect());
         let sample = Sample::new(&rows, &domain, 2)?;
-        let classifier =
-            Logistic::params().c(self.c).fit_sample(&sample, derive(seed, &["domain"]))?;
+        let classifier = Logistic::params()
+            .c(self.c)
+            .fit_sample(&sample, derive(seed, &["domain"]))?;
         let prediction = classifier.predict(&source.features)?;
         let ratio = n_source as f64 / n_target as f64;
         let odds = |[from_source, from_target]: [f64; 2]| {

@@ -30,7 +30,13 @@ pub fn methods() -> Vec<MethodEntry> {
 
 /// What a method needs that weighs source rows for a learner.
 const fn weighting_needs(target_labels: bool, outputs: Outputs, sparse: bool) -> Needs {
-    Needs { target_labels, same_features: true, outputs, sparse, learner: LearnerNeed::Weighted }
+    Needs {
+        target_labels,
+        same_features: true,
+        outputs,
+        sparse,
+        learner: LearnerNeed::Weighted,
+    }
 }
 
 fn logistic() -> BaseLearner {

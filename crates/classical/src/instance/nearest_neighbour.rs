@@ -67,7 +67,11 @@ pub struct NearestNeighbourParams {
 
 impl Default for NearestNeighbourParams {
     fn default() -> Self {
-        Self { n_neighbours: 1, smoothing: 1.0, learner: logistic() }
+        Self {
+            n_neighbours: 1,
+            smoothing: 1.0,
+            learner: logistic(),
+        }
     }
 }
 
@@ -104,7 +108,11 @@ impl SourceWeighter for NearestNeighbourParams {
                 range: format!("integer in [1, {n_source}] (the source has {n_source} rows)"),
             });
         }
-        let neighbours = nearest(problem.target_features(), &source.features, self.n_neighbours)?;
+        let neighbours = nearest(
+            problem.target_features(),
+            &source.features,
+            self.n_neighbours,
+        )?;
         let mut weights = Array1::from_elem(n_source, self.smoothing);
         for &row in &neighbours.indices {
             weights[row] += 1.0;
@@ -129,13 +137,19 @@ static INFO: MethodInfo = MethodInfo {
         ParamInfo {
             name: "n_neighbours",
             default: "1",
-            range: ParamRange::Integer { low: 1, high: u64::MAX },
+            range: ParamRange::Integer {
+                low: 1,
+                high: u64::MAX,
+            },
             doc: "Source rows each target row votes for.",
         },
         ParamInfo {
             name: "smoothing",
             default: "1.0",
-            range: ParamRange::Real { low: 0.0, high: f64::INFINITY },
+            range: ParamRange::Real {
+                low: 0.0,
+                high: f64::INFINITY,
+            },
             doc: "Votes every source row has from the start.",
         },
     ],

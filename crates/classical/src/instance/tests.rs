@@ -20,12 +20,21 @@ fn problem(n_source: usize, n_target: usize, n_labelled: usize, seed: u64) -> Tr
     let (xt, mut yt) = sample(n_target, 0.6, 0.4);
     // Both classes on both sides, whatever the draw.
     (ys[0], ys[1], yt[0], yt[1]) = (0, 1, 0, 1);
-    let domain = |name: &str, x: Array2<f64>| Domain { name: name.into(), features: x.into() };
+    let domain = |name: &str, x: Array2<f64>| Domain {
+        name: name.into(),
+        features: x.into(),
+    };
     let rows: Vec<usize> = (0..n_labelled).collect();
     let known = Labels::Classes(yt.slice(ndarray::s![..n_labelled]).to_owned());
     TransferProblem::from_parts(
-        vec![(domain("source", xs), Task::labelled(space.clone(), Labels::Classes(ys)))],
-        (domain("target", xt), Task::partly_labelled(space, rows, known)),
+        vec![(
+            domain("source", xs),
+            Task::labelled(space.clone(), Labels::Classes(ys)),
+        )],
+        (
+            domain("target", xt),
+            Task::partly_labelled(space, rows, known),
+        ),
     )
     .unwrap()
 }
@@ -45,24 +54,43 @@ fn naive_tradaboost(problem: &TransferProblem, n_rounds: usize, queries: &Featur
         let p = &w * (w.len() as f64 / w.sum());
         let sample = Sample::new(&x, &y, 2).unwrap().with_weights(&p).unwrap();
         let h = Stump::params().fit_sample(&sample, 0).unwrap();
-        let predicted = h.predict(&x).unwrap().labels.classes("test").unwrap().clone();
+        let predicted = h
+            .predict(&x)
+            .unwrap()
+            .labels
+            .classes("test")
+            .unwrap()
+            .clone();
         let wrong = |i: usize| f64::from(u8::from(predicted[i] != codes[i]));
         let on_target = n_source..codes.len();
         let total: f64 = on_target.clone().map(|i| p[i]).sum();
         let error = (on_target.map(|i| p[i] * wrong(i)).sum::<f64>() / total).clamp(1e-10, 0.499);
         let beta_t = error / (1.0 - error);
         for i in 0..codes.len() {
-            w[i] *= if i < n_source { beta.powf(wrong(i)) } else { beta_t.powf(-wrong(i)) };
+            w[i] *= if i < n_source {
+                beta.powf(wrong(i))
+            } else {
+                beta_t.powf(-wrong(i))
+            };
         }
         if t >= n_rounds.div_ceil(2) {
-            let answers = h.predict(queries).unwrap().labels.classes("test").unwrap().clone();
+            let answers = h
+                .predict(queries)
+                .unwrap()
+                .labels
+                .classes("test")
+                .unwrap()
+                .clone();
             for (product, &answer) in products.iter_mut().zip(&answers) {
                 product.0 *= beta_t.powf(-(answer as f64));
                 product.1 *= beta_t.powf(-0.5);
             }
         }
     }
-    products.into_iter().map(|(left, right)| left > right).collect()
+    products
+        .into_iter()
+        .map(|(left, right)| left > right)
+        .collect()
 }
 
 proptest! {
@@ -124,15 +152,40 @@ proptest! {
 fn the_logistic_ratio_satisfies_its_moment_conditions() {
     // At the optimum of an unpenalised logistic regression the weighted source has the target's size and mean.
     let problem = problem(400, 300, 0, 3);
-    let weights = LogisticRatioParams::default().c(1e8).source_weights(&problem, 0).unwrap().weights;
-    let source = problem.source().unwrap().features.dense().unwrap().into_owned();
+    let weights = LogisticRatioParams::default()
+        .c(1e8)
+        .source_weights(&problem, 0)
+        .unwrap()
+        .weights;
+    let source = problem
+        .source()
+        .unwrap()
+        .features
+        .dense()
+        .unwrap()
+        .into_owned();
     let target = problem.target_features().dense().unwrap().into_owned();
     // Σ_S p(x) = Σ_T (1 - p(x)) for 1 and every feature, with p from the odds w n_t / n_s.
-    let p = weights.mapv(|w| { let odds = w * 300.0 / 400.0; odds / (1.0 + odds) });
-    let rows = Features::from(source.clone()).stack(&target.clone().into()).unwrap();
+    let p = weights.mapv(|w| {
+        let odds = w * 300.0 / 400.0;
+        odds / (1.0 + odds)
+    });
+    let rows = Features::from(source.clone())
+        .stack(&target.clone().into())
+        .unwrap();
     let labels = Labels::Classes((0..700).map(|i| usize::from(i >= 400)).collect());
-    let model = Logistic::params().c(1e8).fit_sample(&Sample::new(&rows, &labels, 2).unwrap(), 0).unwrap();
-    let on_target = model.predict(&target.clone().into()).unwrap().scores.unwrap().matrix().column(0).to_owned();
+    let model = Logistic::params()
+        .c(1e8)
+        .fit_sample(&Sample::new(&rows, &labels, 2).unwrap(), 0)
+        .unwrap();
+    let on_target = model
+        .predict(&target.clone().into())
+        .unwrap()
+        .scores
+        .unwrap()
+        .matrix()
+        .column(0)
+        .to_owned();
     assert!((p.sum() - on_target.sum()).abs() < 1e-3);
     for column in 0..2 {
         let left = p.dot(&source.column(column));
@@ -144,12 +197,23 @@ fn the_logistic_ratio_satisfies_its_moment_conditions() {
 
 #[test]
 fn without_target_labels_the_mismatch_names_both_sides() {
-    let error = TrAdaBoostParams::default().fit(&problem(10, 10, 0, 1), 0).unwrap_err();
-    assert_eq!(error.to_string(), "`tradaboost` needs labelled target rows but the problem has none");
+    let error = TrAdaBoostParams::default()
+        .fit(&problem(10, 10, 0, 1), 0)
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`tradaboost` needs labelled target rows but the problem has none"
+    );
 }
 
 #[test]
 fn more_neighbours_than_source_rows_are_refused() {
-    let error = NearestNeighbourParams::default().n_neighbours(11).fit(&problem(10, 10, 0, 1), 0).unwrap_err();
-    assert!(error.to_string().contains("the source has 10 rows"), "{error}");
+    let error = NearestNeighbourParams::default()
+        .n_neighbours(11)
+        .fit(&problem(10, 10, 0, 1), 0)
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("the source has 10 rows"),
+        "{error}"
+    );
 }

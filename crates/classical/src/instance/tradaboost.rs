@@ -83,7 +83,10 @@ fn stump() -> BaseLearner {
 
 impl Default for TrAdaBoostParams {
     fn default() -> Self {
-        Self { n_rounds: 10, learner: stump() }
+        Self {
+            n_rounds: 10,
+            learner: stump(),
+        }
     }
 }
 
@@ -107,14 +110,15 @@ impl TrAdaBoostParams {
         let labels = rows.labels.classes("tradaboost")?;
         let n_source = problem.source()?.labels.len();
         let sample = Sample::new(&rows.features, &rows.labels, problem.n_classes())?;
-        let log_beta =
-            -(1.0 + (2.0 * (n_source as f64).ln() / self.n_rounds as f64).sqrt()).ln();
+        let log_beta = -(1.0 + (2.0 * (n_source as f64).ln() / self.n_rounds as f64).sqrt()).ln();
         let mut log_weights = Array1::<f64>::zeros(labels.len());
         let (mut rounds, mut errors) = (Vec::new(), Vec::new());
         for round in 1..=self.n_rounds {
             let weights = normalised(&log_weights)?;
             let seed = derive(seed, &["round", &round.to_string()]);
-            let predictor = self.learner.fit_boxed(&sample.with_weights(&weights)?, seed)?;
+            let predictor = self
+                .learner
+                .fit_boxed(&sample.with_weights(&weights)?, seed)?;
             let predicted = predictor.predict(&rows.features)?;
             let wrong: Vec<bool> = predicted
                 .labels
@@ -124,18 +128,29 @@ impl TrAdaBoostParams {
                 .map(|(predicted, label)| predicted != label)
                 .collect();
             let target = weights.slice(s![n_source..]);
-            let missed: f64 = target.iter().zip(&wrong[n_source..]).map(|(w, &m)| if m { *w } else { 0.0 }).sum();
+            let missed: f64 = target
+                .iter()
+                .zip(&wrong[n_source..])
+                .map(|(w, &m)| if m { *w } else { 0.0 })
+                .sum();
             let error = (missed / target.sum()).clamp(ERROR_RANGE.0, ERROR_RANGE.1);
             let log_beta_round = (error / (1.0 - error)).ln();
             for (row, log_weight) in log_weights.iter_mut().enumerate() {
                 if wrong[row] {
-                    *log_weight += if row < n_source { log_beta } else { -log_beta_round };
+                    *log_weight += if row < n_source {
+                        log_beta
+                    } else {
+                        -log_beta_round
+                    };
                 }
             }
             errors.push(error);
             // The first half of the rounds has no vote.
             if round >= self.n_rounds.div_ceil(2) {
-                rounds.push(Round { predictor, vote: -log_beta_round });
+                rounds.push(Round {
+                    predictor,
+                    vote: -log_beta_round,
+                });
             }
         }
         let source_weights = mean_one(&normalised(&log_weights)?.slice(s![..n_source]).to_owned())?;
@@ -143,8 +158,14 @@ impl TrAdaBoostParams {
             source_weights: Some(source_weights),
             series: [("target-error".to_owned(), errors)].into(),
         };
-        let model = TrAdaBoost { rounds, n_classes: problem.n_classes() };
-        Ok(Fitted { model: Box::new(model), trace })
+        let model = TrAdaBoost {
+            rounds,
+            n_classes: problem.n_classes(),
+        };
+        Ok(Fitted {
+            model: Box::new(model),
+            trace,
+        })
     }
 }
 
@@ -169,7 +190,10 @@ static INFO: MethodInfo = MethodInfo {
     parameters: &[ParamInfo {
         name: "n_rounds",
         default: "10",
-        range: ParamRange::Integer { low: 1, high: 100_000 },
+        range: ParamRange::Integer {
+            low: 1,
+            high: 100_000,
+        },
         doc: "Boosting rounds; the paper takes 100.",
     }],
     exemptions: &[],

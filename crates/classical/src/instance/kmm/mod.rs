@@ -11,9 +11,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, DENSE_LIMIT_BYTES, Family, MethodInfo, Outputs, ParamInfo,
     ParamRange, SourceWeighter, SourceWeights, Trace, TransferError, TransferProblem, What,
-    fit_reweighted,
-    kernel::Kernel,
-    transfer_method,
+    fit_reweighted, kernel::Kernel, transfer_method,
 };
 
 use super::{logistic, weighted_learner, weighting_needs};
@@ -196,8 +194,14 @@ impl SourceWeighter for KmmParams {
             ("objective".to_owned(), vec![solution.objective]),
             ("violation".to_owned(), vec![solution.violation]),
         ];
-        let trace = Trace { series: series.into(), ..Trace::default() };
-        Ok(SourceWeights { weights: solution.weights, trace })
+        let trace = Trace {
+            series: series.into(),
+            ..Trace::default()
+        };
+        Ok(SourceWeights {
+            weights: solution.weights,
+            trace,
+        })
     }
 }
 

@@ -66,7 +66,11 @@ impl QuadraticProgram {
             if middle <= low || middle >= high {
                 return clipped(high);
             }
-            if clipped(middle).sum() > goal { low = middle } else { high = middle }
+            if clipped(middle).sum() > goal {
+                low = middle
+            } else {
+                high = middle
+            }
         }
     }
 
@@ -81,7 +85,10 @@ impl QuadraticProgram {
             return Err(TransferError::InvalidParameter {
                 name: "bound".to_owned(),
                 value: self.upper.to_string(),
-                range: format!("[{}, ∞), or the weights cannot reach their sum", self.sum.0 / n as f64),
+                range: format!(
+                    "[{}, ∞), or the weights cannot reach their sum",
+                    self.sum.0 / n as f64
+                ),
             });
         }
         let mut state = self.state(self.project(&Array1::ones(n)));
@@ -122,7 +129,11 @@ impl QuadraticProgram {
 
     fn solution(&self, weights: Array1<f64>) -> Solution {
         let violation = self.violation(&weights);
-        Solution { objective: self.objective(&weights), weights, violation }
+        Solution {
+            objective: self.objective(&weights),
+            weights,
+            violation,
+        }
     }
 
     fn violation_at(&self, state: &State) -> f64 {
@@ -134,12 +145,16 @@ impl QuadraticProgram {
     /// Accelerated projected gradients (Beck & Teboulle) that start over whenever the objective would rise.
     fn gradient_steps(&self, start: State, steps: usize, tolerance: f64) -> State {
         // The largest absolute row sum bounds the largest eigenvalue.
-        let rows = self.quadratic.axis_iter(Axis(0)).map(|row| row.iter().map(|v| v.abs()).sum());
+        let rows = self
+            .quadratic
+            .axis_iter(Axis(0))
+            .map(|row| row.iter().map(|v| v.abs()).sum());
         let lipschitz: f64 = rows.fold(f64::MIN_POSITIVE, f64::max);
         let (mut best, mut momentum) = (start, 1.0_f64);
         let mut extrapolated = self.state(best.weights.clone());
         for _ in 0..steps {
-            let next = self.project(&(&extrapolated.weights - &(&extrapolated.gradient / lipschitz)));
+            let next =
+                self.project(&(&extrapolated.weights - &(&extrapolated.gradient / lipschitz)));
             let next = self.state(next);
             let step = &next.weights - &best.weights;
             // The change of the objective, exact for a quadratic.
@@ -150,7 +165,10 @@ impl QuadraticProgram {
                     break;
                 }
                 momentum = 1.0;
-                extrapolated = State { weights: best.weights.clone(), gradient: best.gradient.clone() };
+                extrapolated = State {
+                    weights: best.weights.clone(),
+                    gradient: best.gradient.clone(),
+                };
                 continue;
             }
             let faster = (1.0 + (1.0 + 4.0 * momentum * momentum).sqrt()) / 2.0;
@@ -217,7 +235,11 @@ impl QuadraticProgram {
     fn along(&self, gradient: &Array1<f64>, step: &Array1<f64>, multiplier: Option<f64>) -> f64 {
         let keeps_sum = step.sum().abs() <= 1e-12 * (1.0 + self.sum.1.abs());
         let common = multiplier.filter(|_| keeps_sum).unwrap_or(0.0);
-        gradient.iter().zip(step).map(|(g, s)| (g - common) * s).sum()
+        gradient
+            .iter()
+            .zip(step)
+            .map(|(g, s)| (g - common) * s)
+            .sum()
     }
 
     /// The multiplier of the sum when it lies on one of its bounds and is pushed against it.

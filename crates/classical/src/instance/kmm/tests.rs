@@ -13,7 +13,11 @@ fn program(n: usize, upper: f64, slack: f64, seed: u64) -> QuadraticProgram {
     let ratio = n as f64 / target.n_rows() as f64;
     QuadraticProgram {
         quadratic: kernel.gram(&source).unwrap(),
-        linear: kernel.matrix(&source, &target).unwrap().sum_axis(ndarray::Axis(1)) * ratio,
+        linear: kernel
+            .matrix(&source, &target)
+            .unwrap()
+            .sum_axis(ndarray::Axis(1))
+            * ratio,
         upper,
         sum: (n as f64 * (1.0 - slack), n as f64 * (1.0 + slack)),
     }
@@ -43,7 +47,10 @@ fn worst_condition(qp: &QuadraticProgram, weights: &Array1<f64>) -> f64 {
         .filter(|&g| sum <= qp.sum.0 + 1e-6 && g > 0.0 || sum >= qp.sum.1 - 1e-6 && g < 0.0)
         .chain([0.0])
         .collect();
-    candidates.into_iter().map(violation).fold(f64::INFINITY, f64::min)
+    candidates
+        .into_iter()
+        .map(violation)
+        .fold(f64::INFINITY, f64::min)
 }
 
 proptest! {
@@ -77,11 +84,24 @@ fn two_weights_are_found_by_hand() {
         sum: (0.0, 10.0),
     };
     let solution = qp.solve(1e-12).unwrap();
-    assert!((&solution.weights - &array![2.0, 0.5]).iter().all(|v| v.abs() < 1e-10));
+    assert!(
+        (&solution.weights - &array![2.0, 0.5])
+            .iter()
+            .all(|v| v.abs() < 1e-10)
+    );
     // With the sum held at 2, the first weight takes 2 and nothing is left: β = (2, 0).
-    let held = QuadraticProgram { sum: (2.0, 2.0), ..qp };
+    let held = QuadraticProgram {
+        sum: (2.0, 2.0),
+        ..qp
+    };
     let solution = held.solve(1e-12).unwrap();
-    assert!((&solution.weights - &array![2.0, 0.0]).iter().all(|v| v.abs() < 1e-8), "{:?}", solution.weights);
+    assert!(
+        (&solution.weights - &array![2.0, 0.0])
+            .iter()
+            .all(|v| v.abs() < 1e-8),
+        "{:?}",
+        solution.weights
+    );
 }
 
 #[test]
@@ -100,5 +120,10 @@ fn a_bound_that_cannot_be_met_is_an_error() {
         upper: 0.5,
         sum: (1.0, 1.0),
     };
-    assert!(qp.solve(1e-6).unwrap_err().to_string().contains("`bound` = 0.5"));
+    assert!(
+        qp.solve(1e-6)
+            .unwrap_err()
+            .to_string()
+            .contains("`bound` = 0.5")
+    );
 }
