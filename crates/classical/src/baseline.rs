@@ -62,9 +62,11 @@ macro_rules! baseline {
         }
 
         impl $params {
-            /// The baseline around a learner.
-            pub fn new(learner: impl Into<BaseLearner>) -> Self {
-                Self { learner: learner.into() }
+            /// Sets the base learner.
+            #[must_use]
+            pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
+                self.learner = learner.into();
+                self
             }
         }
 
@@ -81,13 +83,13 @@ baseline! {
     /// ```
     /// use linfa::DatasetBase;
     /// use ndarray::array;
-    /// use translearn_classical::SourceOnlyParams;
+    /// use translearn_classical::SourceOnly;
     /// use translearn_core::FitTransfer;
     /// use translearn_learners::Knn;
     ///
     /// let source = DatasetBase::new(array![[0.0], [1.0]], array![0, 1]);
     /// let target = DatasetBase::from(array![[0.9]]);
-    /// let model = SourceOnlyParams::new(Knn::params().k(1)).fit_transfer(&source, &target)?;
+    /// let model = SourceOnly::params().learner(Knn::params().k(1)).fit_transfer(&source, &target)?;
     /// assert_eq!(model.predict(target.records())?, array![1]);
     /// # Ok::<(), translearn_core::TransferError>(())
     /// ```
@@ -103,6 +105,10 @@ baseline! {
     /// The learner fitted on labelled source and target rows together, every row with the same weight.
     PooledParams, POOLED, |problem| pooled_rows(problem)?
 }
+
+crate::method_name!(SourceOnly => SourceOnlyParams, "Source only");
+crate::method_name!(TargetOnly => TargetOnlyParams, "Target only");
+crate::method_name!(Pooled => PooledParams, "Source and target pooled");
 
 impl<TT> AcceptsTarget<TT> for SourceOnlyParams {}
 impl<TT: CarriesLabels> AcceptsTarget<TT> for TargetOnlyParams {}

@@ -1,9 +1,29 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
 pub mod baseline;
 pub mod feature;
 pub mod instance;
 mod registry;
 
-pub use baseline::{PooledParams, SourceOnlyParams, TargetOnlyParams};
-pub use feature::{CoralParams, JdaParams, SubspaceAlignmentParams, TcaParams};
+pub use baseline::{Pooled, SourceOnly, TargetOnly};
+pub use feature::{Coral, Jda, SubspaceAlignment, Tca};
+pub use instance::{Aux, Kmm, LogisticRatio, NearestNeighbour, TrAdaBoost};
 pub use registry::{methods, registry};
+
+/// The name under which a method is found when its fitted model has no type of its own: `Tca::params()` begins it, as
+/// `Coral::params()` begins one whose model has.
+macro_rules! method_name {
+    ($name:ident => $params:ident, $title:literal) => {
+        #[doc = concat!($title, ": [`", stringify!($name), "::params`] begins it, [`", stringify!($params), "`] explains it.")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {}
+
+        impl $name {
+            /// Default parameters.
+            pub fn params() -> $params {
+                $params::default()
+            }
+        }
+    };
+}
+use method_name;

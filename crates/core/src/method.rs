@@ -80,7 +80,9 @@ pub enum LearnerNeed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Law {
-    /// Where source and target are the same sample, the method predicts what its learner predicts without it.
+    /// Where source and target are the same sample, there is nothing to transfer: a row is predicted the same as a row of
+    /// either domain ([`TransferModel::predict`] and [`TransferModel::predict_source`] agree), every source weight is 1,
+    /// and classes that the learner tells apart without the method it tells apart with it.
     IdenticalDomains,
     /// The order of the rows changes nothing.
     RowPermutation,

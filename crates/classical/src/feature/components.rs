@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     DomainMap, Features, TransferError,
     kernel::{Kernel, ResolvedKernel},
-    linalg::{eigh, gram, matmul, svd_thin, unit_columns},
+    linalg::{eigh_largest, gram, matmul, svd_thin, unit_columns},
 };
 
 /// How rows become the vectors that components are taken of.
@@ -122,7 +122,7 @@ impl ComponentProblem {
         }
         let whiten = InverseRoot::new(&matmul(&self.f.t(), indicators)?, lambda)?;
         let whitened = whiten.apply(&whiten.apply(&self.scatter)?.t().to_owned())?;
-        let (_, leading) = eigh(&symmetrized(whitened))?.largest(k)?;
+        let (_, leading) = eigh_largest(&whitened, k)?;
         let mut coefficients = whiten.apply(&leading)?;
         unit_columns(&mut coefficients);
         Ok(Components {
@@ -164,10 +164,6 @@ impl InverseRoot {
         let inner = matmul(&self.w.t(), x)? * &self.delta.view().insert_axis(Axis(1));
         Ok(x * self.base + matmul(&self.w, &inner)?)
     }
-}
-
-fn symmetrized(a: Array2<f64>) -> Array2<f64> {
-    (&a + &a.t()) * 0.5
 }
 
 /// Rows at unit Euclidean length when asked for; a row of zeros stays.

@@ -50,7 +50,7 @@ use super::map_needs;
 /// ```
 /// use linfa::DatasetBase;
 /// use ndarray::array;
-/// use translearn_classical::feature::{Coral, CoralParams};
+/// use translearn_classical::feature::Coral;
 /// use translearn_core::FitTransfer;
 /// use translearn_learners::Logistic;
 ///

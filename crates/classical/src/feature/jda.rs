@@ -54,12 +54,12 @@ use super::{
 /// ```
 /// use linfa::DatasetBase;
 /// use ndarray::array;
-/// use translearn_classical::feature::JdaParams;
+/// use translearn_classical::feature::Jda;
 /// use translearn_core::FitTransfer;
 ///
 /// let source = DatasetBase::new(array![[0.0, 1.0], [0.2, 1.1], [1.0, 0.1], [1.1, 0.0]], array![0, 0, 1, 1]);
 /// let target = DatasetBase::from(array![[0.1, 1.6], [0.2, 1.4], [1.4, 0.2], [1.2, 0.3]]);
-/// let model = JdaParams::default().n_components(2).fit_transfer(&source, &target)?;
+/// let model = Jda::params().n_components(2).fit_transfer(&source, &target)?;
 /// assert_eq!(model.predict(target.records())?, array![0, 0, 1, 1]);
 /// # Ok::<(), translearn_core::TransferError>(())
 /// ```
@@ -175,6 +175,8 @@ impl JdaParams {
     }
 }
 
+crate::method_name!(Jda => JdaParams, "Joint distribution adaptation");
+
 transfer_method!(JdaParams, INFO, |method, problem, seed| {
     fit_aligned(method, &method.learner, problem, seed)
 });
@@ -205,6 +207,6 @@ static INFO: MethodInfo = MethodInfo {
         super::COMPONENT_PARAMETERS[4],
         N_ITERATIONS,
     ],
-    exemptions: &[super::COMPONENTS_ARE_NO_IDENTITY],
+    exemptions: &[],
     reference: "Long, Wang, Ding, Sun, Yu. Transfer Feature Learning with Joint Distribution Adaptation. ICCV 2013. doi:10.1109/ICCV.2013.274",
 };

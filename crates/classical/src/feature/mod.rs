@@ -12,12 +12,12 @@ mod tests;
 
 pub use components::{ComponentKernel, Components};
 pub use coral::{Coral, CoralForm, CoralParams};
-pub use jda::JdaParams;
+pub use jda::{Jda, JdaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
-pub use tca::TcaParams;
+pub use tca::{Tca, TcaParams};
 
 use translearn_core::{
-    BaseLearner, Law, LearnerNeed, MethodEntry, Needs, Outputs, ParamInfo, ParamRange,
+    BaseLearner, LearnerNeed, MethodEntry, Needs, Outputs, ParamInfo, ParamRange,
 };
 use translearn_learners::Knn;
 
@@ -83,11 +83,6 @@ const COMPONENT_PARAMETERS: [ParamInfo; 5] = [
         doc: "Rows to unit length before the fit and after the map.",
     },
 ];
-
-const COMPONENTS_ARE_NO_IDENTITY: (Law, &str) = (
-    Law::IdenticalDomains,
-    "components are a projection even when the domains agree, so the learner sees other features",
-);
 
 macro_rules! component_builders {
     ($params:ty) => {

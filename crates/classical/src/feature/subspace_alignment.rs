@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
-    AcceptsTarget, Alignment, BaseLearner, DomainMap, Family, Features, FitAlign, Law, MethodInfo,
+    AcceptsTarget, Alignment, BaseLearner, DomainMap, Family, Features, FitAlign, MethodInfo,
     Outputs, ParamInfo, ParamRange, TransferError, TransferProblem, What, fit_aligned,
     linalg::matmul, transfer_method,
 };
@@ -162,10 +162,7 @@ static INFO: MethodInfo = MethodInfo {
         },
         doc: "Size of both subspaces; null: as many as the smaller domain has.",
     }],
-    exemptions: &[(
-        Law::IdenticalDomains,
-        "rows are centred and rotated, so only learners that are invariant to both predict as before",
-    )],
+    exemptions: &[],
     reference: "Fernando, Habrard, Sebban, Tuytelaars. Unsupervised Visual Domain Adaptation Using Subspace Alignment. ICCV 2013. doi:10.1109/ICCV.2013.368",
 };
 

@@ -52,12 +52,12 @@ use super::{
 /// ```
 /// use linfa::DatasetBase;
 /// use ndarray::array;
-/// use translearn_classical::feature::TcaParams;
+/// use translearn_classical::feature::Tca;
 /// use translearn_core::FitTransfer;
 ///
 /// let source = DatasetBase::new(array![[0.0, 1.0], [0.2, 1.1], [1.0, 0.1], [1.1, 0.0]], array![0, 0, 1, 1]);
 /// let target = DatasetBase::from(array![[0.1, 1.6], [0.2, 1.4], [1.4, 0.2], [1.2, 0.3]]);
-/// let model = TcaParams::default().n_components(2).fit_transfer(&source, &target)?;
+/// let model = Tca::params().n_components(2).fit_transfer(&source, &target)?;
 /// assert_eq!(model.predict(target.records())?, array![0, 0, 1, 1]);
 /// # Ok::<(), translearn_core::TransferError>(())
 /// ```
@@ -114,6 +114,8 @@ impl FitAlign for TcaParams {
     }
 }
 
+crate::method_name!(Tca => TcaParams, "Transfer component analysis");
+
 transfer_method!(TcaParams, INFO, |method, problem, seed| {
     fit_aligned(method, &method.learner, problem, seed)
 });
@@ -127,6 +129,6 @@ static INFO: MethodInfo = MethodInfo {
     what: What::Features,
     needs: map_needs(Outputs::Both),
     parameters: &super::COMPONENT_PARAMETERS,
-    exemptions: &[super::COMPONENTS_ARE_NO_IDENTITY],
+    exemptions: &[],
     reference: "Pan, Tsang, Kwok, Yang. Domain Adaptation via Transfer Component Analysis. IEEE TNN 22(2), 2011. doi:10.1109/TNN.2010.2091281",
 };

@@ -42,12 +42,12 @@ use crate::baseline::pooled_rows;
 /// ```
 /// use linfa::DatasetBase;
 /// use ndarray::array;
-/// use translearn_classical::instance::AuxParams;
+/// use translearn_classical::instance::Aux;
 /// use translearn_core::FitTransfer;
 ///
 /// let source = DatasetBase::new(array![[-2.0], [-1.0], [1.0], [2.0]], array![0, 0, 1, 1]);
 /// let target = DatasetBase::new(array![[-1.5], [3.0], [2.5]], array![Some(0), Some(1), None]);
-/// let model = AuxParams::default().fit_transfer(&source, &target)?;
+/// let model = Aux::params().fit_transfer(&source, &target)?;
 /// assert_eq!(model.predict(&array![[2.5]])?, array![1]);
 /// # Ok::<(), translearn_core::TransferError>(())
 /// ```
@@ -83,6 +83,8 @@ impl AuxParams {
 }
 
 weighted_learner!(AuxParams);
+
+crate::method_name!(Aux => AuxParams, "Auxiliary data");
 
 transfer_method!(AuxParams, INFO, |method, problem, seed| {
     let rows = pooled_rows(problem)?;

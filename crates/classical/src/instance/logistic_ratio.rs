@@ -40,12 +40,12 @@ use super::{logistic, weighted_learner, weighting_needs};
 /// ```
 /// use linfa::DatasetBase;
 /// use ndarray::array;
-/// use translearn_classical::instance::LogisticRatioParams;
+/// use translearn_classical::instance::LogisticRatio;
 /// use translearn_core::FitTransfer;
 ///
 /// let source = DatasetBase::new(array![[-2.0], [-1.0], [0.0], [1.0]], array![0, 0, 1, 1]);
 /// let target = DatasetBase::from(array![[0.0], [1.0], [2.0]]);
-/// let model = LogisticRatioParams::default().fit_transfer(&source, &target)?;
+/// let model = LogisticRatio::params().fit_transfer(&source, &target)?;
 /// let weights = model.trace().source_weights.clone().unwrap_or_default();
 /// assert!(weights[3] > weights[0]);
 /// # Ok::<(), translearn_core::TransferError>(())
@@ -120,6 +120,8 @@ impl SourceWeighter for LogisticRatioParams {
         Ok(weights.into())
     }
 }
+
+crate::method_name!(LogisticRatio => LogisticRatioParams, "Logistic density ratio");
 
 transfer_method!(LogisticRatioParams, INFO, |method, problem, seed| {
     fit_reweighted(method, &method.learner, problem, seed)

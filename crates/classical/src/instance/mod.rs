@@ -8,10 +8,10 @@ mod nearest_neighbour;
 mod tests;
 mod tradaboost;
 
-pub use aux_data::AuxParams;
-pub use kmm::KmmParams;
-pub use logistic_ratio::LogisticRatioParams;
-pub use nearest_neighbour::NearestNeighbourParams;
+pub use aux_data::{Aux, AuxParams};
+pub use kmm::{Kmm, KmmParams};
+pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
+pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
 pub use tradaboost::{TrAdaBoost, TrAdaBoostParams};
 
 use translearn_core::{BaseLearner, LearnerNeed, MethodEntry, Needs, Outputs};

@@ -43,12 +43,12 @@ use super::{logistic, weighted_learner, weighting_needs};
 /// ```
 /// use linfa::DatasetBase;
 /// use ndarray::array;
-/// use translearn_classical::instance::NearestNeighbourParams;
+/// use translearn_classical::instance::NearestNeighbour;
 /// use translearn_core::FitTransfer;
 ///
 /// let source = DatasetBase::new(array![[0.0], [1.0], [5.0]], array![0, 1, 0]);
 /// let target = DatasetBase::from(array![[0.9], [1.2], [0.1]]);
-/// let model = NearestNeighbourParams::default().smoothing(0.0).fit_transfer(&source, &target)?;
+/// let model = NearestNeighbour::params().smoothing(0.0).fit_transfer(&source, &target)?;
 /// assert_eq!(model.trace().source_weights, Some(array![1.0, 2.0, 0.0]));
 /// # Ok::<(), translearn_core::TransferError>(())
 /// ```
@@ -120,6 +120,8 @@ impl SourceWeighter for NearestNeighbourParams {
         Ok(weights.into())
     }
 }
+
+crate::method_name!(NearestNeighbour => NearestNeighbourParams, "Nearest-neighbour weighting");
 
 transfer_method!(NearestNeighbourParams, INFO, |method, problem, seed| {
     fit_reweighted(method, &method.learner, problem, seed)

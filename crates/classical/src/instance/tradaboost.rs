@@ -48,14 +48,14 @@ use crate::baseline::pooled_rows;
 /// ```
 /// use linfa::DatasetBase;
 /// use ndarray::array;
-/// use translearn_classical::instance::TrAdaBoostParams;
+/// use translearn_classical::instance::TrAdaBoost;
 /// use translearn_core::FitTransfer;
 /// use translearn_learners::Stump;
 ///
 /// // The source puts the border at 0, the target at 2.
 /// let source = DatasetBase::new(array![[-2.0], [-1.0], [1.0], [3.0], [4.0]], array![0, 0, 1, 1, 1]);
 /// let target = DatasetBase::new(array![[1.0], [1.5], [3.0], [1.2]], array![Some(0), Some(0), Some(1), None]);
-/// let model = TrAdaBoostParams::default()
+/// let model = TrAdaBoost::params()
 ///     .n_rounds(10)
 ///     .learner(Stump::params())
 ///     .fit_transfer(&source, &target)?;

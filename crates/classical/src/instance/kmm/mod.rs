@@ -53,12 +53,12 @@ use super::{logistic, weighted_learner, weighting_needs};
 /// ```
 /// use linfa::DatasetBase;
 /// use ndarray::array;
-/// use translearn_classical::instance::KmmParams;
+/// use translearn_classical::instance::Kmm;
 /// use translearn_core::FitTransfer;
 ///
 /// let source = DatasetBase::new(array![[-2.0], [-1.0], [0.0], [1.0]], array![0, 1, 0, 1]);
 /// let target = DatasetBase::from(array![[0.0], [1.0], [0.9]]);
-/// let model = KmmParams::default().gamma(1.0).fit_transfer(&source, &target)?;
+/// let model = Kmm::params().gamma(1.0).fit_transfer(&source, &target)?;
 /// let weights = model.trace().source_weights.clone().unwrap_or_default();
 /// assert!(weights[3] > 1.0 && weights[0] < 0.2);
 /// # Ok::<(), translearn_core::TransferError>(())
@@ -204,6 +204,8 @@ impl SourceWeighter for KmmParams {
         })
     }
 }
+
+crate::method_name!(Kmm => KmmParams, "Kernel mean matching");
 
 transfer_method!(KmmParams, INFO, |method, problem, seed| {
     fit_reweighted(method, &method.learner, problem, seed)

@@ -1,0 +1,207 @@
+//! The largest eigenpairs of a symmetric matrix without the others.
+
+use ndarray::{Array1, Array2, ArrayBase, Axis, Data, Ix2, concatenate, s};
+
+use super::LinalgError;
+use super::bridge::symmetric;
+use super::columns::fix_signs;
+use super::eigen::eigh;
+use super::product::{gram, matmul};
+use crate::seed;
+
+/// Below this size, and for more than a tenth of the pairs, the full decomposition is faster.
+const LEAST_SIZE: usize = 1000;
+const LARGEST_SHARE: usize = 10;
+/// Columns of the block beyond those asked for; they speed up the last pairs.
+const GUARD: usize = 10;
+/// Blocks of a Krylov space before it starts over from its best vectors.
+const BLOCKS: usize = 4;
+const RESTARTS: usize = 60;
+/// Largest residual `‖A v - λ v‖` relative to the largest `|λ|`.
+const TOLERANCE: f64 = 1e-12;
+
+/// The `k` largest eigenvalues of a symmetric matrix, largest first, and their vectors (`n x k`).
+///
+/// Large matrices of which few pairs are wanted go through a block Krylov space that starts over from its best vectors
+/// (Rayleigh and Ritz) until every residual `‖A v - λ v‖` is at most 1e-12 of the largest `|λ|`; where that does not
+/// happen soon, and for all other matrices, the full decomposition answers. The start is drawn with a fixed seed: the
+/// same matrix gives the same bits.
+///
+/// # Errors
+/// As [`eigh`](super::eigh), and [`LinalgError::TooMany`] when `k` is above `n`.
+///
+/// ```
+/// use ndarray::array;
+/// use translearn_core::linalg::eigh_largest;
+///
+/// let (values, vectors) = eigh_largest(&array![[1.0, 0.0], [0.0, 5.0]], 1)?;
+/// assert_eq!((values, vectors), (array![5.0], array![[0.0], [1.0]]));
+/// # Ok::<(), translearn_core::linalg::LinalgError>(())
+/// ```
+pub fn eigh_largest<S: Data<Elem = f64>>(
+    a: &ArrayBase<S, Ix2>,
+    k: usize,
+) -> Result<(Array1<f64>, Array2<f64>), LinalgError> {
+    let n = a.nrows();
+    if n >= LEAST_SIZE && k > 0 && k * LARGEST_SHARE <= n {
+        if let Some(pairs) = krylov(&symmetric("eigh_largest", a.view())?, k)? {
+            return Ok(pairs);
+        }
+    }
+    eigh(a)?.largest(k)
+}
+
+fn krylov(a: &Array2<f64>, k: usize) -> Result<Option<(Array1<f64>, Array2<f64>)>, LinalgError> {
+    let n = a.nrows();
+    let mut rng = seed::rng(seed::derive(0, &["eigh_largest"]));
+    let mut start = Array2::from_shape_simple_fn((n, k + GUARD), || rng.normal());
+    for _ in 0..RESTARTS {
+        let (q, aq) = krylov_basis(a, start)?;
+        let projected = matmul(&q.t(), &aq)?;
+        let ritz = eigh(&((&projected + &projected.t()) * 0.5))?;
+        if q.ncols() < k {
+            return Ok(None);
+        }
+        let (values, s) = ritz.largest((k + GUARD).min(q.ncols()))?;
+        let best = matmul(&q, &s)?;
+        let leading = s.slice(s![.., ..k]);
+        let mut residual = matmul(&aq, &leading)?;
+        residual -= &(&best.slice(s![.., ..k]) * &values.slice(s![..k]));
+        let scale = values[0].abs().max(ritz.values[0].abs());
+        let worst = residual
+            .columns()
+            .into_iter()
+            .map(|r| r.dot(&r).sqrt())
+            .fold(0.0, f64::max);
+        if worst <= TOLERANCE * scale {
+            let mut vectors = best.slice(s![.., ..k]).to_owned();
+            fix_signs(&mut vectors, None);
+            return Ok(Some((values.slice(s![..k]).to_owned(), vectors)));
+        }
+        start = best;
+    }
+    Ok(None)
+}
+
+/// An orthonormal basis `Q` of the space of `V, A V, A² V, …` and `A Q`.
+fn krylov_basis(
+    a: &Array2<f64>,
+    start: Array2<f64>,
+) -> Result<(Array2<f64>, Array2<f64>), LinalgError> {
+    let mut q = independent(start)?;
+    let mut aq = matmul(a, &q)?;
+    let mut last = aq.clone();
+    for _ in 1..BLOCKS {
+        // Twice is enough (Kahan).
+        for _ in 0..2 {
+            last = &last - &matmul(&q, &matmul(&q.t(), &last)?)?;
+            last = independent(last)?;
+        }
+        if last.ncols() == 0 {
+            break;
+        }
+        let next = matmul(a, &last)?;
+        q = beside(&q, &last);
+        aq = beside(&aq, &next);
+        last = next;
+    }
+    Ok((q, aq))
+}
+
+/// An orthonormal basis of the columns, without directions that are lost in rounding.
+fn independent(mut x: Array2<f64>) -> Result<Array2<f64>, LinalgError> {
+    // The second pass repairs what the first loses by squaring.
+    for _ in 0..2 {
+        let eigen = eigh(&gram(&x))?;
+        let largest = eigen.values.last().copied().unwrap_or(0.0);
+        let first = eigen
+            .values
+            .iter()
+            .filter(|&&v| v <= 1e-14 * largest || v == 0.0)
+            .count();
+        let kept = eigen.vectors.slice(s![.., first..]);
+        let scale = eigen.values.slice(s![first..]).mapv(|v| v.sqrt().recip());
+        x = matmul(&x, &(&kept * &scale))?;
+        if x.ncols() == 0 {
+            break;
+        }
+    }
+    Ok(x)
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "both matrices have the rows of the same eigenproblem"
+)]
+fn beside(left: &Array2<f64>, right: &Array2<f64>) -> Array2<f64> {
+    concatenate(Axis(1), &[left.view(), right.view()]).expect("equal rows")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::orthonormalize;
+
+    /// A matrix with the eigenvalues given, repeated ones and all.
+    fn with_spectrum(values: &Array1<f64>, seed: u64) -> Array2<f64> {
+        let n = values.len();
+        let mut rng = seed::rng(seed);
+        let q = orthonormalize(&Array2::from_shape_simple_fn((n, n), || rng.normal())).unwrap();
+        let a = matmul(&(&q * values), &q.t()).unwrap();
+        (&a + &a.t()) * 0.5
+    }
+
+    fn check(spectrum: &Array1<f64>, k: usize, must_use_krylov: bool) {
+        let a = with_spectrum(spectrum, 4);
+        let found = krylov(&a, k).unwrap();
+        assert!(
+            found.is_some() || !must_use_krylov,
+            "the Krylov space did not converge"
+        );
+        let (values, vectors) = eigh_largest(&a, k).unwrap();
+        let mut sorted = spectrum.to_vec();
+        sorted.sort_by(|a, b| b.total_cmp(a));
+        let scale = sorted[0].abs();
+        for (value, expected) in values.iter().zip(&sorted) {
+            assert!(
+                (value - expected).abs() < 1e-10 * scale,
+                "{value} for {expected}"
+            );
+        }
+        let residual = a.dot(&vectors) - &vectors * &values;
+        assert!(residual.iter().all(|v| v.abs() < 1e-10 * scale));
+        let orthonormal = gram(&vectors) - Array2::<f64>::eye(k);
+        assert!(orthonormal.iter().all(|v| v.abs() < 1e-10));
+    }
+
+    #[test]
+    fn fast_and_slow_decay_repeated_and_negative_values() {
+        let n = LEAST_SIZE;
+        check(
+            &Array1::from_shape_fn(n, |i| 0.8_f64.powi(i as i32)),
+            12,
+            true,
+        );
+        check(
+            &Array1::from_shape_fn(n, |i| 1.0 / (1.0 + i as f64)),
+            12,
+            true,
+        );
+        // Five times the largest, a rank of 40, and as much on the negative side.
+        check(
+            &Array1::from_shape_fn(n, |i| match i {
+                0..5 => 3.0,
+                5..40 => 2.0 - i as f64 / 50.0,
+                40..50 => -3.5,
+                _ => 0.0,
+            }),
+            20,
+            true,
+        );
+    }
+
+    #[test]
+    fn a_flat_spectrum_falls_back_to_the_full_decomposition() {
+        check(&Array1::linspace(1.0, 2.0, LEAST_SIZE), 10, false);
+    }
+}
