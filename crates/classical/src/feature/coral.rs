@@ -32,8 +32,9 @@ use super::map_needs;
 /// | `lambda` | 1 | (0, ∞) | ridge added to both covariances |
 /// | `form` | `map` | `map`, `asymmetric-kernel` | what the learner is given, see below |
 ///
-/// `form = "asymmetric-kernel"` gives the learner the matrix `X A X_Sᵀ` in place of features, which is what the paper's
-/// code fed to libsvm as a precomputed kernel: not symmetric, no inner product, yet the published figures need it. Use
+/// `form = "asymmetric-kernel"` gives the learner `X_S A X_Sᵀ` in place of source features and `(X_S A X_Tᵀ)ᵀ` in place of
+/// target features, which is what the paper's code fed to libsvm as a precomputed kernel: not symmetric, no inner product,
+/// yet the published figures need it. Use
 /// it with `svm` and `kernel = "precomputed"` and for comparison with those figures only.
 ///
 /// # Shapes and cost
@@ -85,7 +86,7 @@ pub enum CoralForm {
     /// The mapped rows `X A` of the source and the target rows as they are.
     #[default]
     Map,
-    /// The matrix `X A X_Sᵀ`, as the paper's code.
+    /// The matrices `X_S A X_Sᵀ` and `(X_S A X_Tᵀ)ᵀ`, as the paper's code.
     AsymmetricKernel,
 }
 
@@ -170,7 +171,8 @@ impl FitAlign for CoralParams {
                 });
             }
             CoralForm::AsymmetricKernel => CoralKernel {
-                right: matmul(&a, &source.t())?,
+                source_right: matmul(&a, &source.t())?,
+                target_right: matmul(&a.t(), &source.t())?,
             }
             .into(),
         })
@@ -245,21 +247,23 @@ impl DomainMap for Coral {
     }
 }
 
-/// The matrix `X A X_Sᵀ` for rows `X` of either domain.
+/// What the paper's code feeds to its SVM: `X_S A X_Sᵀ` for the fit, the transpose of `X_S A X_Tᵀ` for target rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct CoralKernel {
     /// `A X_Sᵀ`, `d x n_s`.
-    right: Array2<f64>,
+    source_right: Array2<f64>,
+    /// `Aᵀ X_Sᵀ`, `d x n_s`.
+    target_right: Array2<f64>,
 }
 
 #[typetag::serde(name = "coral-kernel")]
 impl DomainMap for CoralKernel {
     fn map_source(&self, source: &Features) -> Result<Features, TransferError> {
-        times(source, &self.right)
+        times(source, &self.source_right)
     }
 
     fn map_target(&self, target: &Features) -> Result<Features, TransferError> {
-        times(target, &self.right)
+        times(target, &self.target_right)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Principal components of one sample.
 
-use ndarray::{Array1, Array2, Axis, s};
+use ndarray::{Array1, Array2};
 use translearn_core::{
     TransferError,
     linalg::{column_means, eigh, gram, matmul, unit_columns},
@@ -50,13 +50,4 @@ pub(crate) fn principal_components(
         directions
     };
     Ok(PrincipalComponents { mean, directions })
-}
-
-impl PrincipalComponents {
-    /// The first `k` directions.
-    pub(crate) fn first(&self, k: usize) -> Array2<f64> {
-        self.directions
-            .slice(s![.., ..k.min(self.directions.len_of(Axis(1)))])
-            .to_owned()
-    }
 }

@@ -12,7 +12,7 @@ pub use aux_data::{Aux, AuxParams};
 pub use kmm::{Kmm, KmmParams};
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
-pub use tradaboost::{TrAdaBoost, TrAdaBoostParams};
+pub use tradaboost::{BoostingLoss, TrAdaBoost, TrAdaBoostParams};
 
 use translearn_core::{BaseLearner, LearnerNeed, MethodEntry, Needs, Outputs};
 use translearn_learners::Logistic;

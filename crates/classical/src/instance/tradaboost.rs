@@ -4,8 +4,8 @@ use ndarray::{Array1, Array2, s};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, CarriesLabels, Family, Features, Fitted, MethodInfo, Outputs,
-    ParamInfo, ParamRange, Prediction, Predictor, Sample, Trace, TransferError, TransferModel,
-    TransferProblem, What, mean_one, seed::derive, transfer_method,
+    ParamInfo, ParamRange, Prediction, Predictor, Sample, Scores, Trace, TransferError,
+    TransferModel, TransferProblem, What, mean_one, seed::derive, transfer_method,
 };
 use translearn_learners::Stump;
 
@@ -23,9 +23,14 @@ use crate::baseline::pooled_rows;
 /// With `n_s` source rows, `N` rounds and all weights 1 at first, `β = 1 / (1 + √(2 ln n_s / N))`:
 ///
 /// 1. Fit the learner on all labelled rows with the current weights (scaled to mean 1).
-/// 2. `ε_t` is its weighted error on the **target** rows, kept within `[1e-10, 0.499]`; `β_t = ε_t / (1 - ε_t)`.
-/// 3. A source row that is wrong: `w ← w β`. A target row that is wrong: `w ← w / β_t`.
+/// 2. `ε_t` is its weighted mean loss `ℓ_i` on the **target** rows, kept within `[1e-10, 0.499]`;
+///    `β_t = ε_t / (1 - ε_t)`.
+/// 3. A source row: `w_i ← w_i β^{ℓ_i}`. A target row: `w_i ← w_i β_t^{-ℓ_i}`.
 /// 4. After `N` rounds, the rounds from `⌈N/2⌉` on vote with weight `ln(1/β_t)`; the largest sum of votes wins.
+///
+/// The loss is 1 for a wrong label and 0 for a right one (`error`), or one minus the probability of the right label
+/// (`confidence`), which still tells rows apart when the learner fits all of them; votes then are probabilities too.
+/// Decision values become probabilities as logistic functions of each class's value, scaled to sum 1.
 ///
 /// For two classes the vote is the paper's rule `Π β_t^{-h_t(x)} ≥ Π β_t^{-1/2}`. Weights are kept as logarithms.
 ///
@@ -34,6 +39,7 @@ use crate::baseline::pooled_rows;
 /// | name | default | range | meaning |
 /// |---|---|---|---|
 /// | `n_rounds` | 10 | integer ≥ 1 | rounds `N`; the paper takes 100, which often hurts on a handful of target labels |
+/// | `loss` | `error` | `error`, `confidence` | the loss `ℓ_i` of a row |
 ///
 /// # Cost
 ///
@@ -73,8 +79,49 @@ use crate::baseline::pooled_rows;
 #[serde(default, deny_unknown_fields)]
 pub struct TrAdaBoostParams {
     n_rounds: usize,
+    loss: BoostingLoss,
     #[serde(skip, default = "stump")]
     learner: BaseLearner,
+}
+
+/// The loss of a row in a round.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BoostingLoss {
+    /// 1 for a wrong label, 0 for a right one.
+    #[default]
+    Error,
+    /// One minus the probability of the right label.
+    Confidence,
+}
+
+impl BoostingLoss {
+    /// The vote of a round for every row and class; a row's loss is one minus the vote for its label.
+    fn votes(
+        self,
+        prediction: &Prediction,
+        n_classes: usize,
+    ) -> Result<Array2<f64>, TransferError> {
+        match (self, &prediction.scores) {
+            (Self::Confidence, Some(Scores::Probabilities(p))) => Ok(p.clone()),
+            (Self::Confidence, Some(Scores::Decision(values))) => {
+                let mut p = values.mapv(|v| 1.0 / (1.0 + (-v).exp()));
+                for mut row in p.rows_mut() {
+                    let sum = row.sum();
+                    row.mapv_inplace(|v| v / sum.max(f64::MIN_POSITIVE));
+                }
+                Ok(p)
+            }
+            (Self::Error, _) | (Self::Confidence, None) => {
+                let labels = prediction.labels.classes("tradaboost")?;
+                let mut votes = Array2::zeros((labels.len(), n_classes));
+                for (row, &class) in labels.indexed_iter() {
+                    votes[[row, class]] = 1.0;
+                }
+                Ok(votes)
+            }
+        }
+    }
 }
 
 fn stump() -> BaseLearner {
@@ -85,6 +132,7 @@ impl Default for TrAdaBoostParams {
     fn default() -> Self {
         Self {
             n_rounds: 10,
+            loss: BoostingLoss::Error,
             learner: stump(),
         }
     }
@@ -95,6 +143,13 @@ impl TrAdaBoostParams {
     #[must_use]
     pub fn n_rounds(mut self, n_rounds: usize) -> Self {
         self.n_rounds = n_rounds;
+        self
+    }
+
+    /// Sets the loss of a row.
+    #[must_use]
+    pub fn loss(mut self, loss: BoostingLoss) -> Self {
+        self.loss = loss;
         self
     }
 }
@@ -119,30 +174,28 @@ impl TrAdaBoostParams {
             let predictor = self
                 .learner
                 .fit_boxed(&sample.with_weights(&weights)?, seed)?;
-            let predicted = predictor.predict(&rows.features)?;
-            let wrong: Vec<bool> = predicted
-                .labels
-                .classes("tradaboost")?
-                .iter()
-                .zip(labels)
-                .map(|(predicted, label)| predicted != label)
+            let votes = self
+                .loss
+                .votes(&predictor.predict(&rows.features)?, problem.n_classes())?;
+            let losses: Vec<f64> = labels
+                .indexed_iter()
+                .map(|(row, &label)| 1.0 - votes[[row, label]])
                 .collect();
             let target = weights.slice(s![n_source..]);
             let missed: f64 = target
                 .iter()
-                .zip(&wrong[n_source..])
-                .map(|(w, &m)| if m { *w } else { 0.0 })
+                .zip(&losses[n_source..])
+                .map(|(w, loss)| w * loss)
                 .sum();
             let error = (missed / target.sum()).clamp(ERROR_RANGE.0, ERROR_RANGE.1);
             let log_beta_round = (error / (1.0 - error)).ln();
             for (row, log_weight) in log_weights.iter_mut().enumerate() {
-                if wrong[row] {
-                    *log_weight += if row < n_source {
+                *log_weight += losses[row]
+                    * if row < n_source {
                         log_beta
                     } else {
                         -log_beta_round
                     };
-                }
             }
             errors.push(error);
             // The first half of the rounds has no vote.
@@ -160,6 +213,7 @@ impl TrAdaBoostParams {
         };
         let model = TrAdaBoost {
             rounds,
+            loss: self.loss,
             n_classes: problem.n_classes(),
         };
         Ok(Fitted {
@@ -187,15 +241,23 @@ static INFO: MethodInfo = MethodInfo {
     family: Family::Instance,
     what: What::Instances,
     needs: weighting_needs(true, Outputs::Classification, true),
-    parameters: &[ParamInfo {
-        name: "n_rounds",
-        default: "10",
-        range: ParamRange::Integer {
-            low: 1,
-            high: 100_000,
+    parameters: &[
+        ParamInfo {
+            name: "n_rounds",
+            default: "10",
+            range: ParamRange::Integer {
+                low: 1,
+                high: 100_000,
+            },
+            doc: "Boosting rounds; the paper takes 100.",
         },
-        doc: "Boosting rounds; the paper takes 100.",
-    }],
+        ParamInfo {
+            name: "loss",
+            default: "\"error\"",
+            range: ParamRange::Choice(&["error", "confidence"]),
+            doc: "Loss of a row: wrong or right, or one minus the probability of the right label.",
+        },
+    ],
     exemptions: &[],
     reference: "Dai, Yang, Xue, Yu. Boosting for Transfer Learning. ICML 2007. doi:10.1145/1273496.1273521",
 };
@@ -204,6 +266,7 @@ static INFO: MethodInfo = MethodInfo {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TrAdaBoost {
     rounds: Vec<Round>,
+    loss: BoostingLoss,
     n_classes: usize,
 }
 
@@ -225,10 +288,12 @@ impl TransferModel for TrAdaBoost {
     fn predict(&self, target: &Features) -> Result<Prediction, TransferError> {
         let mut votes = Array2::zeros((target.n_rows(), self.n_classes));
         for Round { predictor, vote } in &self.rounds {
-            let prediction = predictor.predict(target)?;
-            for (row, &class) in prediction.labels.classes("tradaboost")?.indexed_iter() {
-                votes[[row, class]] += vote;
-            }
+            votes.scaled_add(
+                *vote,
+                &self
+                    .loss
+                    .votes(&predictor.predict(target)?, self.n_classes)?,
+            );
         }
         Ok(Prediction::from_decision(votes))
     }

@@ -1,0 +1,221 @@
+//! What does not fit into rows and labels: tasks, attributes, networks, words, weights.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use translearn_data::DataError;
+use translearn_data::catalog::{Select, WordFormat};
+use translearn_data::words::WordVectors;
+
+use super::fingerprint::counts;
+use super::{available, cache};
+
+#[test]
+fn the_schools_are_139_tasks() {
+    let cache = cache();
+    let Some(set) = available("school", &cache) else {
+        return;
+    };
+    let tasks = set.tasks(&cache).unwrap();
+    assert_eq!(tasks.tasks.len(), 139);
+    let (x, y, task) = tasks.flatten();
+    assert_eq!(
+        (x.dim(), y.len(), task.len()),
+        ((15_362, 28), 15_362, 15_362)
+    );
+    assert!(x.column(27).iter().all(|&value| value == 1.0));
+    assert_eq!(
+        (task[0], task[199], task[200], task[15_361]),
+        (0, 0, 1, 138)
+    );
+    // Scores from 1 to 70, with a sum of 316 416.
+    let range = y
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &y| {
+            (a.min(y), b.max(y))
+        });
+    assert_eq!((range, y.sum()), ((1.0, 70.0), 316_416.0));
+}
+
+#[test]
+fn the_animals_have_85_attributes_and_a_split_of_40_and_10() {
+    let cache = cache();
+    let Some(set) = available("awa1", &cache) else {
+        return;
+    };
+    let attributes = set.attributes(&cache).unwrap();
+    assert_eq!((attributes.classes.len(), attributes.names.len()), (50, 85));
+    assert_eq!(
+        (
+            attributes.classes[0].as_str(),
+            attributes.names[84].as_str()
+        ),
+        ("antelope", "domestic")
+    );
+    for matrix in [&attributes.continuous, &attributes.binary] {
+        assert_eq!(matrix.dim(), (50, 85));
+    }
+    assert!(
+        attributes
+            .binary
+            .iter()
+            .all(|&value| value == 0.0 || value == 1.0)
+    );
+    assert!(attributes.continuous[[0, 0]].is_nan());
+    assert_eq!(
+        (attributes.continuous[[0, 4]], attributes.continuous[[1, 0]]),
+        (12.34, 39.25)
+    );
+    let split: BTreeSet<usize> = attributes
+        .seen
+        .iter()
+        .chain(&attributes.unseen)
+        .copied()
+        .collect();
+    assert_eq!(
+        (attributes.seen.len(), attributes.unseen.len(), split.len()),
+        (40, 10, 50)
+    );
+    assert_eq!(attributes.classes[attributes.unseen[0]], "chimpanzee");
+}
+
+#[test]
+fn papers_have_several_subjects_or_one() {
+    let cache = cache();
+    if let Some(set) = available("citation-domains", &cache) {
+        let graph = set.graph(&Select::domain("acmv9"), &cache).unwrap();
+        assert_eq!(
+            (
+                graph.features.shape(),
+                graph.edges.shape(),
+                graph.classes.dim()
+            ),
+            ((9360, 6775), (9360, 9360), (9360, 5))
+        );
+        let per_class: Vec<usize> = (graph.classes.columns().into_iter())
+            .map(|column| column.iter().filter(|&&is| is).count())
+            .collect();
+        assert_eq!(per_class, [1916, 2872, 2550, 818, 1785]);
+        assert_eq!((graph.edges.nnz(), graph.labels()), (31_158, None));
+    }
+    if let Some(set) = available("citation-npz", &cache) {
+        let graph = set.graph(&Select::domain("cora"), &cache).unwrap();
+        assert_eq!((graph.features.nnz(), graph.edges.nnz()), (49_216, 5429));
+        assert_eq!(counts(&graph.labels().unwrap()).len(), 7);
+    }
+}
+
+#[test]
+fn word_vectors_are_read_in_every_format() {
+    let cache = cache();
+    let Some(set) = available("word-vectors", &cache) else {
+        return;
+    };
+    let path = |file: &str| -> PathBuf { set.fetch(&cache, file).unwrap() };
+    for file in set.words() {
+        let read = match file.format {
+            WordFormat::Text => WordVectors::read_text(&path(&file.file)),
+            WordFormat::Word2vec => WordVectors::read_word2vec(&path(&file.file)),
+        };
+        let vectors = read.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(
+            (vectors.len(), vectors.dimension()),
+            (file.words, file.dimension),
+            "{}",
+            file.file
+        );
+    }
+    // The same vectors in three formats.
+    let text = WordVectors::read_text(&path("finalfusion/similarity.txt")).unwrap();
+    assert_eq!(
+        WordVectors::read_text(&path("finalfusion/similarity.nodims")).unwrap(),
+        text
+    );
+    assert_eq!(
+        WordVectors::read_word2vec(&path("finalfusion/similarity.bin"))
+            .unwrap()
+            .words(),
+        text.words()
+    );
+    let binary = WordVectors::read_word2vec(&path("finalfusion/similarity.bin")).unwrap();
+    let difference = (&binary.vectors() - &text.vectors()).fold(0.0_f32, |max, d| max.max(d.abs()));
+    assert!(difference < 1e-5, "{difference}");
+
+    // A header that promises 2 519 370 words over 99 of them.
+    let error = WordVectors::read_text(&path("torchtext/wiki.en.vec")).unwrap_err();
+    assert!(matches!(error, DataError::Malformed { .. }), "{error}");
+    assert!(
+        ["2519370 words", "99 whole ones"]
+            .iter()
+            .all(|part| error.to_string().contains(part)),
+        "{error}"
+    );
+    // fastText models are no word vectors: two that say so and two from before they did.
+    for file in ["finalfusion/fasttext.bin", "gensim/lee_fasttext_new.bin"] {
+        let error = WordVectors::read_word2vec(&path(file)).unwrap_err();
+        assert!(matches!(error, DataError::Unsupported { .. }), "{error}");
+    }
+    for file in ["gensim/lee_fasttext.bin", "gensim/non_ascii_fasttext.bin"] {
+        let error = WordVectors::read_word2vec(&path(file)).unwrap_err();
+        assert!(matches!(error, DataError::Malformed { .. }), "{error}");
+    }
+}
+
+/// Shapes of the tensors of a safetensors file, from its header alone.
+fn tensors(bytes: &[u8]) -> BTreeMap<String, Vec<usize>> {
+    #[derive(Deserialize)]
+    struct Tensor {
+        shape: Vec<usize>,
+        data_offsets: [usize; 2],
+    }
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut header: BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    header.remove("__metadata__");
+    let tensor = |(name, value)| {
+        let Tensor {
+            shape,
+            data_offsets,
+        } = serde_json::from_value(value).unwrap();
+        assert!(
+            data_offsets[1] <= bytes.len() - 8 - length,
+            "{name} ends outside the file"
+        );
+        (name, shape)
+    };
+    header.into_iter().map(tensor).collect()
+}
+
+#[test]
+fn weights_hold_the_tensors_their_manifest_counts() {
+    let cache = cache();
+    let expected = [
+        (
+            "mobilenet025-imagenet",
+            137,
+            "conv1.kernel",
+            vec![8, 3, 3, 3],
+        ),
+        ("cifar-resnet", 97, "bn1.bias", vec![16]),
+        ("mnist-pt-pair", 20, "norm1.num_batches_tracked", vec![]),
+    ];
+    for (name, count, tensor, shape) in expected {
+        let Some(set) = available(name, &cache) else {
+            continue;
+        };
+        for file in set.weights() {
+            let found = tensors(&std::fs::read(set.fetch(&cache, &file.file).unwrap()).unwrap());
+            let numbers = found
+                .values()
+                .map(|shape| shape.iter().product::<usize>())
+                .sum::<usize>();
+            assert_eq!(
+                (found.len(), numbers),
+                (file.tensors, file.numbers),
+                "{name}"
+            );
+            assert_eq!((found.len(), &found[tensor]), (count, &shape), "{name}");
+        }
+    }
+}
