@@ -1,4 +1,4 @@
-//! Readers, preprocessing, verified data sets and shift generators.
+#![doc = include_str!("../README.md")]
 
 #[cfg(feature = "audio")]
 pub mod audio;

@@ -161,7 +161,7 @@ impl InverseRoot {
     }
 
     fn apply(&self, x: &Array2<f64>) -> Result<Array2<f64>, TransferError> {
-        let inner = matmul(&self.w.t(), x)? * &self.delta.view().insert_axis(Axis(1));
+        let inner = matmul(&self.w.t(), x)? * self.delta.view().insert_axis(Axis(1));
         Ok(x * self.base + matmul(&self.w, &inner)?)
     }
 }

@@ -43,15 +43,20 @@ pub fn eigh_largest<S: Data<Elem = f64>>(
     k: usize,
 ) -> Result<(Array1<f64>, Array2<f64>), LinalgError> {
     let n = a.nrows();
-    if n >= LEAST_SIZE && k > 0 && k * LARGEST_SHARE <= n {
-        if let Some(pairs) = krylov(&symmetric("eigh_largest", a.view())?, k)? {
-            return Ok(pairs);
-        }
+    if n >= LEAST_SIZE
+        && k > 0
+        && k * LARGEST_SHARE <= n
+        && let Some(pairs) = krylov(&symmetric("eigh_largest", a.view())?, k)?
+    {
+        return Ok(pairs);
     }
     eigh(a)?.largest(k)
 }
 
-fn krylov(a: &Array2<f64>, k: usize) -> Result<Option<(Array1<f64>, Array2<f64>)>, LinalgError> {
+/// Eigenvalues and their vectors.
+type Pairs = (Array1<f64>, Array2<f64>);
+
+fn krylov(a: &Array2<f64>, k: usize) -> Result<Option<Pairs>, LinalgError> {
     let n = a.nrows();
     let mut rng = seed::rng(seed::derive(0, &["eigh_largest"]));
     let mut start = Array2::from_shape_simple_fn((n, k + GUARD), || rng.normal());

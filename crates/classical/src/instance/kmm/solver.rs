@@ -67,9 +67,9 @@ impl QuadraticProgram {
                 return clipped(high);
             }
             if clipped(middle).sum() > goal {
-                low = middle
+                low = middle;
             } else {
-                high = middle
+                high = middle;
             }
         }
     }

@@ -1,0 +1,271 @@
+"""Times translearn beside its peers on the same arrays: the driver behind `cargo xtask bench`.
+
+For every case and peer, one process of each side reads the same `.npy` files and serves runs. The driver warms both up, asks the
+judge of `cases.py` about both results, and then lets the sides take turns, the one that begins changing every round. The ratio
+of a round is the peer's time over ours; reported are medians with the smallest and the largest value, a range that holds the true
+median with probability 1 − 2^(1 − runs) (0.984 for 7). Where our result is worse than the peer's by more than 1e-6 relative,
+there is no ratio.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cases import QUICK_SIZES, SIZES, Judge, draw
+
+HERE = Path(__file__).resolve().parent
+SLACK = 1e-6
+THREADS = "2"
+# Lets threads that a library keeps spinning after its work go to sleep.
+PAUSE = 0.1
+
+
+@dataclass(frozen=True)
+class Comparison:
+    case: str
+    peer: str
+    # Ratio to reach; None: for information.
+    goal: float | None = None
+    # For iterations: our loosest tolerance (a power of ten) whose result holds in these figures; empty: nothing to choose.
+    hold: tuple[str, ...] = ()
+
+
+COMPARISONS = [
+    Comparison("coral", "skada", 1.2),
+    Comparison("coral", "adapt"),
+    Comparison("sa", "skada", 4.0),
+    Comparison("sa", "adapt", 4.0),
+    Comparison("tca", "skada", 5.0),
+    Comparison("tca", "adapt"),
+    Comparison("kmm", "adapt", 3.0, ("½βᵀKβ−κᵀβ", "KKT violation")),
+    Comparison("kmm", "skada", 1.0, ("½βᵀKβ−κᵀβ",)),
+    Comparison("tradaboost", "adapt", 5.0),
+    Comparison("logistic", "scikit-learn", 0.97, ("Σaᵢℓᵢ+½‖W‖²",)),
+    Comparison("tree", "scikit-learn", 2.0),
+]
+
+
+class Side:
+    """A process that serves runs."""
+
+    def __init__(self, command, folder, name):
+        variables = ("OMP", "OPENBLAS", "MKL", "RAYON", "BLIS", "VECLIB")
+        environment = dict(os.environ)
+        environment |= {f"{variable}_NUM_THREADS": THREADS for variable in variables}
+        environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+        self.name, self.folder = name, folder
+        self.log = open(folder / f"{name}.log", "w")
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+            env=environment,
+        )
+        self.version = self.read()["ready"]
+
+    def read(self):
+        line = self.process.stdout.readline()
+        answer = json.loads(line) if line else {"error": f"it ended; see {self.log.name}"}
+        if "error" in answer:
+            raise RuntimeError(f"{self.name}: {answer['error']}")
+        return answer
+
+    def ask(self, request):
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return self.read()
+
+    def run(self, settings):
+        time.sleep(PAUSE)
+        return self.ask({"run": settings})["seconds"]
+
+    def outputs(self):
+        prefix = self.folder / f"{self.name}-out-"
+        for stale in self.folder.glob(f"{prefix.name}*"):
+            stale.unlink()
+        self.ask({"save": str(prefix)})
+        return {
+            path.stem.removeprefix(prefix.name): np.load(path)
+            for path in self.folder.glob(f"{prefix.name}*.npy")
+        }
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.log.close()
+
+
+def worse(ours, peers, hold):
+    """The figures in which our result is worse than the peer's by more than the slack."""
+    found = []
+    for our, peer in zip(ours, peers):
+        if hold and our.name not in hold:
+            continue
+        scale = abs(peer.value) if peer.scale is None else peer.scale
+        if not our.value <= peer.value + SLACK * scale:
+            found.append(our.name)
+    return found
+
+
+def choose(ours, judge, peer_figures, hold):
+    """Our loosest tolerance whose result holds against the peer's."""
+    for exponent in range(1, 13):
+        settings = {"tolerance": 10.0**-exponent}
+        ours.run(settings)
+        if not worse(judge.figures(ours.outputs()), peer_figures, hold):
+            return settings
+    return {}
+
+
+def spread(values):
+    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
+
+
+def compare(comparison, arguments, folder):
+    """One row of the table."""
+    case = comparison.case
+    size = (QUICK_SIZES if arguments.quick else SIZES)[case]
+    # Beside the inputs, one folder for what is not an input.
+    inputs = folder / "inputs"
+    inputs.mkdir(parents=True, exist_ok=True)
+    arrays = draw(case, size)
+    for name, array in arrays.items():
+        np.save(inputs / f"{name}.npy", array)
+    judge = Judge(case, arrays)
+    sides = []
+    try:
+        peer_command = [sys.executable, str(HERE / "peers.py"), case, comparison.peer, str(inputs)]
+        peer = Side(peer_command, folder, "peer")
+        sides.append(peer)
+        ours = Side([arguments.ours, case, str(inputs)], folder, "ours")
+        sides.append(ours)
+
+        peer.run({})
+        peer_figures = judge.figures(peer.outputs())
+        hold = comparison.hold
+        settings = choose(ours, judge, peer_figures, hold) if hold else {}
+        ours.run(settings)
+        our_figures = judge.figures(ours.outputs())
+
+        seconds = {ours: [], peer: []}
+        for round_ in range(arguments.runs):
+            for side in (ours, peer) if round_ % 2 == 0 else (peer, ours):
+                seconds[side].append(side.run(settings if side is ours else {}))
+        ratios = [p / o for o, p in zip(seconds[ours], seconds[peer])]
+        return {
+            "case": case,
+            "size": f"{size[0]}+{size[1]}x{size[2]}" if size[1] else f"{size[0]}x{size[2]}",
+            "peer": f"{comparison.peer} {peer.version}",
+            "version": ours.version,
+            "settings": settings,
+            "seconds_ours": seconds[ours],
+            "seconds_peer": seconds[peer],
+            "ours": spread(seconds[ours]),
+            "peers": spread(seconds[peer]),
+            "ratio": spread(ratios),
+            "goal": comparison.goal,
+            "figures": [
+                {"name": o.name, "ours": o.value, "peer": p.value}
+                for o, p in zip(our_figures, peer_figures)
+            ],
+            "worse": worse(our_figures, peer_figures, hold),
+            "peer_behind": worse(peer_figures, our_figures, hold),
+        }
+    finally:
+        for side in sides:
+            side.close()
+
+
+def lines(row):
+    """A row of the table, and the figures below it."""
+    def show(s, digits=4):
+        return f"{s['median']:.{digits}g} ({s['low']:.{digits}g} to {s['high']:.{digits}g})"
+
+    if row["worse"]:
+        ratio, met = "none: ours is worse in " + ", ".join(row["worse"]), ""
+    else:
+        ratio = show(row["ratio"], 3)
+        goal = row["goal"]
+        met = "" if goal is None else ("yes" if row["ratio"]["median"] >= goal else "no")
+    goal = "" if row["goal"] is None else f"≥ {row['goal']:g}"
+    size = row["size"]
+    yield (row["case"], size, row["peer"], show(row["ours"]), show(row["peers"]), ratio, goal, met)
+    for figure in row["figures"]:
+        note = "the peer is behind" if figure["name"] in row["peer_behind"] else ""
+        yield ("", "", figure["name"], f"{figure['ours']:.7g}", f"{figure['peer']:.7g}", note, "", "")
+    for name, value in row["settings"].items():
+        yield ("", "", f"our {name}", f"{value:g}", "", "", "", "")
+
+
+HEADER = ("case", "size", "peer", "ours [s]", "peer [s]", "ratio", "goal", "met")
+
+
+def table(rows):
+    cells = [HEADER] + [line for row in rows for line in lines(row)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(HEADER))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--ours", required=True, help="the translearn-peerbench binary")
+    parser.add_argument("--folder", required=True, type=Path, help="where results are written")
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--quick", action="store_true", help="small sizes, to check the harness")
+    parser.add_argument("names", nargs="*", help="cases; all when none is named")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in SIZES]
+    if unknown:
+        parser.error(f"there is no case {unknown[0]!r}; there are {', '.join(SIZES)}")
+
+    started = datetime.datetime.now(datetime.timezone.utc)
+    load = os.getloadavg()[0]
+    print(f"{platform.machine()}, {os.cpu_count()} processors, load {load:.1f}, {THREADS} threads on")
+    print(f"both sides, median (smallest to largest) of {arguments.runs} interleaved runs", flush=True)
+    if load > 0.5:
+        print("something else is running: times are too long, ratios less certain", flush=True)
+    record = {
+        "started": started.isoformat(timespec="seconds"),
+        "machine": {"arch": platform.machine(), "processors": os.cpu_count(), "load": load},
+        "python": platform.python_version(),
+        "threads": int(THREADS),
+        "runs": arguments.runs,
+        "quick": arguments.quick,
+        "rows": [],
+        "failed": [],
+    }
+    path = arguments.folder / f"{started:%Y-%m-%dT%H%M%SZ}.json"
+    for comparison in COMPARISONS:
+        if arguments.names and comparison.case not in arguments.names:
+            continue
+        folder = arguments.folder / "data" / f"{comparison.case}-{comparison.peer}"
+        try:
+            row = compare(comparison, arguments, folder)
+            record["rows"].append(row)
+            ours, peer = (row[side]["median"] for side in ("ours", "peers"))
+            print(f"  {comparison.case}: {ours:.3g} s, {row['peer']} {peer:.3g} s", flush=True)
+        except RuntimeError as error:
+            record["failed"].append(f"{comparison.case} beside {comparison.peer}: {error}")
+            print(f"  {record['failed'][-1]}", flush=True)
+        # After every row, so that a run that is broken off leaves what it has.
+        path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    print(f"\n{table(record['rows'])}\n\n{path}")
+    return 1 if record["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+//! The cases that are timed, shared by the criterion benches and the comparison with the peers.
+//!
+//! A [`Case`] holds its inputs. A run takes arrays in and gives a model and transformed or weighted data out, and says
+//! how long that took; copies that only the harness needs, and the export of results, lie outside the measured time.
+
+mod inputs;
+mod instance;
+mod learner;
+mod maps;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use ndarray::Array2;
+
+pub use inputs::Inputs;
+
+/// The names of all cases.
+pub const CASES: [&str; 7] = [
+    "coral",
+    "sa",
+    "tca",
+    "kmm",
+    "tradaboost",
+    "logistic",
+    "tree",
+];
+
+/// Settings that the comparison varies from run to run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where an iteration stops; the method's own default when absent.
+    pub tolerance: Option<f64>,
+}
+
+/// Named matrices to be judged.
+pub type Outputs = Vec<(&'static str, Array2<f64>)>;
+
+/// One run: how long it took, and what came out.
+pub struct Run {
+    /// Time from arrays to results.
+    pub elapsed: Duration,
+    /// Brings the results into the form the judge reads.
+    pub export: Box<dyn FnOnce() -> Result<Outputs>>,
+}
+
+/// Something to be timed.
+pub trait Case {
+    /// Runs once.
+    ///
+    /// # Errors
+    /// What the method refuses.
+    fn run(&self, settings: Settings) -> Result<Run>;
+}
+
+/// The case of this name on these inputs.
+///
+/// # Errors
+/// An unknown name, or inputs the case needs and that are not there.
+pub fn prepare(name: &str, inputs: Inputs) -> Result<Box<dyn Case>> {
+    Ok(match name {
+        "coral" => Box::new(maps::Coral(maps::Domains::new(&inputs)?)),
+        "sa" => Box::new(maps::SubspaceAlignment(maps::Domains::new(&inputs)?)),
+        "tca" => Box::new(maps::Tca(maps::Domains::new(&inputs)?)),
+        "kmm" => Box::new(instance::Kmm(maps::Domains::new(&inputs)?)),
+        "tradaboost" => Box::new(instance::TrAdaBoost::new(&inputs)?),
+        "logistic" => Box::new(learner::Logistic(learner::Weighted::new(&inputs)?)),
+        "tree" => Box::new(learner::Tree(learner::Weighted::new(&inputs)?)),
+        _ => bail!("there is no case `{name}`; there are {}", CASES.join(", ")),
+    })
+}
+
+/// What `work` gives, and how long it took.
+fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(Duration, T)> {
+    let start = Instant::now();
+    let out = work()?;
+    Ok((start.elapsed(), out))
+}

@@ -1,0 +1,144 @@
+//! From a task and a seed to a transfer problem and the rows that score it.
+//!
+//! **What is fitted, what is scored.** The fit sees the source rows, the labelled target rows, and the other target rows
+//! without their labels. Scored are those other rows; or, where the task has a test part, that part, which neither the
+//! fit nor any encoding or preprocessing sees. Steps, in order:
+//!
+//! 1. Read the parts; apply `classes`.
+//! 2. One code per class for all parts ([`ClassMap`]).
+//! 3. Draw `source_sample` and `labelled` by seed. Only here are target labels looked at: both draws treat classes alike.
+//! 4. Encode tables or texts, fitted on the source (or source and target, as their parameters say).
+//! 5. Preprocess, fitted on the sources and the target's rows.
+
+mod cache;
+mod check;
+mod draw;
+mod encode;
+mod raw;
+
+use translearn_core::{Features, LabelSpace, Labels, TransferError, TransferProblem};
+use translearn_data::DataError;
+
+pub use cache::TaskCache;
+pub use check::check;
+pub use raw::RawTask;
+
+use crate::plan::Trial;
+use crate::spec::{Draw, Output};
+
+/// A task ready to be fitted and scored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreparedTask {
+    /// What the fit sees.
+    pub problem: TransferProblem,
+    /// The rows that are scored.
+    pub test: Features,
+    /// Their labels.
+    pub test_labels: Labels,
+    /// Where each scored row stands in its file, from 0.
+    pub test_rows: Vec<usize>,
+}
+
+impl PreparedTask {
+    /// Prepares the task of a trial. A worker with many trials uses a [`TaskCache`].
+    ///
+    /// # Errors
+    /// [`PrepareError`].
+    pub fn of(trial: &Trial) -> Result<Self, PrepareError> {
+        RawTask::load(&trial.task, &trial.base)?.prepare(&trial.task, trial.seed)
+    }
+
+    /// What is predicted.
+    pub fn output(&self) -> Output {
+        Output::of(self.problem.label_space())
+    }
+
+    /// The names of the classes; none for regression.
+    pub fn class_names(&self) -> &[String] {
+        match self.problem.label_space() {
+            LabelSpace::Classes(names) => names,
+            LabelSpace::Real => &[],
+        }
+    }
+
+    /// Labelled source rows.
+    pub fn n_source(&self) -> usize {
+        self.problem
+            .sources()
+            .iter()
+            .map(|(_, task)| task.rows.len())
+            .sum()
+    }
+
+    /// Target rows the fit sees.
+    pub fn n_target(&self) -> usize {
+        self.problem.target_features().n_rows()
+    }
+
+    /// Labelled target rows among them.
+    pub fn n_labelled(&self) -> usize {
+        self.problem.target_task().rows.len()
+    }
+
+    /// Rows that are scored.
+    pub fn n_test(&self) -> usize {
+        self.test.n_rows()
+    }
+
+    /// Features of the target after preprocessing.
+    pub fn n_features(&self) -> usize {
+        self.problem.target_features().n_columns()
+    }
+}
+
+/// Data that make no task.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// A file that cannot be read, encoded or preprocessed.
+    #[error("{part}: {error}")]
+    Data {
+        /// `source`, `target` or `test part`, with its name.
+        part: String,
+        /// The reason.
+        error: Box<DataError>,
+    },
+    /// The parts do not make a problem.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    /// A part without labels that needs them.
+    #[error("{part} has no labels, which are needed {why}; name the column or array with `label`")]
+    NoLabels {
+        /// `source` or `target`, with its name.
+        part: String,
+        /// What for.
+        why: &'static str,
+    },
+    /// Labels that can be read as classes and as numbers.
+    #[error(
+        "the labels are numbers and the metrics of both kinds; say `output = \"classification\"` or \"regression\" in the task"
+    )]
+    Output,
+    /// A draw that asks for more than there is, or leaves nothing.
+    #[error("`{what}` asks for {draw:?} of {rows} rows: {reason}")]
+    Draw {
+        /// `labelled` or `source_sample`.
+        what: &'static str,
+        /// What was asked for.
+        draw: Draw,
+        /// Rows there are.
+        rows: usize,
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
+impl PrepareError {
+    fn data(part: &str) -> impl FnOnce(DataError) -> Self {
+        let part = part.to_owned();
+        move |error| Self::Data {
+            part,
+            error: Box::new(error),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What a run shows while it lasts: a bar on a terminal, plain lines elsewhere. Both go to standard error.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
+
+use crate::{Status, TrialRecord};
+
+/// Shows how far a run has come.
+pub(crate) struct Progress {
+    shown: Shown,
+    total: usize,
+    before: usize,
+    now: usize,
+    start: Instant,
+}
+
+enum Shown {
+    Nothing,
+    Lines,
+    Bar(ProgressBar),
+}
+
+impl Progress {
+    /// Of `total` trials, `before` were finished by an earlier run.
+    pub(crate) fn new(quiet: bool, total: usize, before: usize) -> Self {
+        let shown = match (quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Shown::Nothing,
+            (false, true) => Shown::Bar(bar(total, before)),
+            (false, false) => Shown::Lines,
+        };
+        Self {
+            shown,
+            total,
+            before,
+            now: 0,
+            start: Instant::now(),
+        }
+    }
+
+    /// One more trial is finished.
+    #[expect(
+        clippy::print_stderr,
+        reason = "plain lines where there is no terminal for a bar"
+    )]
+    pub(crate) fn finished(&mut self, record: &TrialRecord) {
+        self.now += 1;
+        match &self.shown {
+            Shown::Nothing => {}
+            Shown::Lines => eprintln!("{}", self.line(record, self.start.elapsed())),
+            Shown::Bar(bar) => {
+                bar.inc(1);
+                if matches!(record.status, Status::Failed | Status::Timeout) {
+                    bar.println(describe(record));
+                }
+            }
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn end(&self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, record: &TrialRecord, elapsed: Duration) -> String {
+        let done = self.before + self.now;
+        let rate = self.now as f64 / elapsed.as_secs_f64().max(1e-9);
+        let left = (self.total - done) as f64 / rate;
+        let left = HumanDuration(Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX));
+        let counts = format!("[{done}/{}]", self.total);
+        let describe = describe(record);
+        if done < self.total {
+            format!("{counts} {describe}; {rate:.1} trials/s, {left} left")
+        } else {
+            format!("{counts} {describe}; {rate:.1} trials/s")
+        }
+    }
+}
+
+fn bar(total: usize, before: usize) -> ProgressBar {
+    let bar = ProgressBar::new(total as u64).with_position(before as u64);
+    let rate = |state: &ProgressState, text: &mut dyn Write| {
+        // A bar that cannot be written shows nothing.
+        let _ = write!(text, "{:.1}", state.per_sec());
+    };
+    // The template is a constant; should indicatif ever refuse it, its own look serves.
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:30} {pos}/{len} trials, {rate} trials/s, {eta} left")
+    {
+        bar.set_style(style.with_key("rate", rate));
+    }
+    bar.reset_eta();
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
+/// A trial in a line.
+fn describe(record: &TrialRecord) -> String {
+    let status = match record.status {
+        Status::Ok => "ok",
+        Status::Failed => "failed",
+        Status::Unsupported => "unsupported",
+        Status::Timeout => "timeout",
+    };
+    let what = format!(
+        "{status}: {}, {}, seed {}",
+        record.task, record.method, record.seed
+    );
+    match (&record.error, record.metrics.iter().next()) {
+        (Some(error), _) => format!("{what}: {error}"),
+        (None, Some((metric, value))) => format!("{what}: {metric} {value:.4}"),
+        (None, None) => what,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_what_was_done_how_fast_and_what_is_left() {
+        let record: TrialRecord = serde_json::from_value(serde_json::json!({
+            "schema": 1, "trial": "t", "experiment": "e", "task": "a→b", "method": "coral", "use": "coral",
+            "family": "feature", "learner": null, "params": {}, "seed": 2, "status": "ok", "error": null,
+            "metrics": {"accuracy": 0.5}, "fit_seconds": 1.0, "predict_seconds": 0.0, "peak_rss_bytes": 1,
+            "n_source": 1, "n_target": 1, "n_labelled": 0, "n_test": 1, "n_features": 1, "ess": null,
+            "selected": null, "device": "cpu", "versions": {}
+        }))
+        .unwrap();
+        let mut progress = Progress {
+            shown: Shown::Nothing,
+            total: 10,
+            before: 4,
+            now: 0,
+            start: Instant::now(),
+        };
+        progress.finished(&record);
+        progress.finished(&record);
+        assert_eq!(
+            progress.line(&record, Duration::from_secs(4)),
+            "[6/10] ok: a→b, coral, seed 2: accuracy 0.5000; 0.5 trials/s, 8 seconds left"
+        );
+        let failed = TrialRecord {
+            status: Status::Failed,
+            error: Some("no".into()),
+            ..record
+        };
+        progress.now = 6;
+        assert_eq!(
+            progress.line(&failed, Duration::from_secs(3)),
+            "[10/10] failed: a→b, coral, seed 2: no; 2.0 trials/s"
+        );
+    }
+}

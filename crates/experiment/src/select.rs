@@ -1,0 +1,199 @@
+//! How a grid is decided inside a trial, without the labels that score it (but for the oracle, which says so).
+//!
+//! | `select` | a grid point's score |
+//! |---|---|
+//! | `source-cv` | k-fold cross-validation on the labelled source rows, stratified: fitted without a fold, which is then predicted as the source |
+//! | `importance-weighted` | the same, each held-out row weighted by the density ratio p(target)/p(source), by logistic regression |
+//! | `oracle` | the scored rows themselves |
+//!
+//! The score is accuracy, or −RMSE for regression, over all held-out rows together. The first of equals wins. All methods
+//! and grid points of a (task, seed) see the same folds. A point that cannot be fitted has no score; when no point has
+//! one, the trial fails with the first reason.
+
+use ndarray::{Array1, Axis};
+use rayon::prelude::*;
+use translearn_classical::instance::LogisticRatioParams;
+use translearn_core::metrics::{Metric, MetricError};
+use translearn_core::{
+    Labels, Prediction, Registry, Scores, SourceWeighter, TransferError, TransferProblem, seed,
+};
+
+use crate::plan::Trial;
+use crate::prepare::PreparedTask;
+use crate::record::{GridScore, Selected};
+use crate::spec::{GridPoint, Output, SelectBy};
+use crate::trial::TrialError;
+
+/// The grid point to fit, and how it was chosen; `None` for a method without grid.
+///
+/// # Errors
+/// [`TrialError`] when no grid point can be fitted.
+pub fn choose(
+    trial: &Trial,
+    registry: &Registry,
+    prepared: &PreparedTask,
+) -> Result<(GridPoint, Option<Selected>), TrialError> {
+    let mut grid = trial.method.grid();
+    let Some(by) = trial.method.select else {
+        return Ok((grid.remove(0), None));
+    };
+    let evaluation = match by {
+        SelectBy::Oracle => Evaluation::Oracle,
+        SelectBy::SourceCv => Evaluation::Folds(folds(trial, prepared)?, None),
+        SelectBy::ImportanceWeighted => {
+            let weighter = LogisticRatioParams::default();
+            let weights = weighter
+                .source_weights(&prepared.problem, trial.seed_for("importance"))?
+                .weights;
+            Evaluation::Folds(folds(trial, prepared)?, Some(weights))
+        }
+    };
+    // Points are independent: side by side they use the cores better than one by one, and their order stays.
+    let outcomes: Vec<Result<f64, TrialError>> = grid
+        .par_iter()
+        .map(|point| evaluation.score(trial, registry, prepared, point))
+        .collect();
+    let mut best: Option<(usize, f64)> = None;
+    for (index, outcome) in outcomes.iter().enumerate() {
+        if let Ok(score) = outcome
+            && best.is_none_or(|(_, highest)| *score > highest)
+        {
+            best = Some((index, *score));
+        }
+    }
+    let Some((best, _)) = best else {
+        return Err(outcomes
+            .into_iter()
+            .find_map(Result::err)
+            .unwrap_or(TrialError::Unfit("an empty grid".into())));
+    };
+    let scores = grid
+        .iter()
+        .zip(&outcomes)
+        .map(|(point, outcome)| GridScore {
+            params: point.varying.clone(),
+            score: outcome.as_ref().ok().copied(),
+            error: outcome.as_ref().err().map(ToString::to_string),
+        })
+        .collect();
+    let chosen = grid.swap_remove(best);
+    let selected = Selected {
+        by: by.name().to_owned(),
+        params: chosen.varying.clone(),
+        scores,
+    };
+    Ok((chosen, Some(selected)))
+}
+
+/// What a grid point is scored on.
+enum Evaluation {
+    /// Held-out rows of each fold, and a weight per labelled source row.
+    Folds(Vec<Vec<usize>>, Option<Array1<f64>>),
+    Oracle,
+}
+
+impl Evaluation {
+    fn score(
+        &self,
+        trial: &Trial,
+        registry: &Registry,
+        prepared: &PreparedTask,
+        point: &GridPoint,
+    ) -> Result<f64, TrialError> {
+        let method = point.build(registry, &trial.method.use_)?;
+        let problem = &prepared.problem;
+        let fit = |problem: &TransferProblem| method.fit(problem, trial.seed_for("fit"));
+        let (truth, prediction, weights) = match self {
+            Self::Oracle => {
+                let prediction = fit(problem)?.model.predict(&prepared.test)?;
+                (prepared.test_labels.clone(), prediction, None)
+            }
+            Self::Folds(folds, weights) => {
+                let source = problem.source()?;
+                let mut predictions = Vec::new();
+                for held_out in folds {
+                    let training =
+                        problem.with_source_rows(&rest(held_out, source.labels.len()))?;
+                    let model = fit(&training)?.model;
+                    predictions.push(
+                        model
+                            .predict_source(&source.features.select_rows(held_out))?
+                            .labels,
+                    );
+                }
+                let order = folds.concat();
+                let labels = join(&predictions)?;
+                let weights = weights
+                    .as_ref()
+                    .map(|weights| weights.select(Axis(0), &order));
+                (
+                    source.labels.select(&order),
+                    Prediction {
+                        labels,
+                        scores: None::<Scores>,
+                    },
+                    weights,
+                )
+            }
+        };
+        let metric = match prepared.output() {
+            Output::Classification => Metric::Accuracy,
+            Output::Regression => Metric::Rmse,
+        };
+        let score = metric.evaluate(&truth, &prediction, weights.as_ref().map(Array1::view))?;
+        Ok(if metric.higher_is_better() {
+            score
+        } else {
+            -score
+        })
+    }
+}
+
+/// The held-out rows of each fold, over the labelled source rows in the order of [`TransferProblem::source`].
+///
+/// Each class is shuffled and dealt out in turn, so that no fold has two rows of a class more than another.
+fn folds(trial: &Trial, prepared: &PreparedTask) -> Result<Vec<Vec<usize>>, TrialError> {
+    let source = prepared.problem.source()?;
+    let n = source.labels.len();
+    let count = trial.method.folds.min(n);
+    if count < 2 {
+        return Err(TransferError::TooFewRows {
+            what: "the labelled source".to_owned(),
+            rows: n,
+            needed: 2,
+        }
+        .into());
+    }
+    let mut order = seed::rng(trial.seed_for("folds")).permutation(n);
+    if let Labels::Classes(codes) = source.labels.as_ref() {
+        order.sort_by_key(|&row| codes[row]);
+    }
+    let mut folds = vec![Vec::new(); count];
+    for (turn, row) in order.into_iter().enumerate() {
+        folds[turn % count].push(row);
+    }
+    folds.iter_mut().for_each(|fold| fold.sort_unstable());
+    Ok(folds)
+}
+
+/// The rows below `n` that are not among `rows`, which ascend.
+fn rest(rows: &[usize], n: usize) -> Vec<usize> {
+    (0..n)
+        .filter(|row| rows.binary_search(row).is_err())
+        .collect()
+}
+
+fn join(parts: &[Labels]) -> Result<Labels, TransferError> {
+    let mut parts = parts.iter();
+    let first = parts
+        .next()
+        .cloned()
+        .unwrap_or(Labels::Values(Array1::default(0)));
+    parts.try_fold(first, |all, part| all.join(part))
+}
+
+impl From<MetricError> for TrialError {
+    fn from(error: MetricError) -> Self {
+        Self::Unfit(error.to_string())
+    }
+}

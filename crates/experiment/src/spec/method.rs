@@ -1,0 +1,233 @@
+//! Methods: which one, around which learner, with which parameters, and how a grid of them is decided.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use translearn_core::{Registry, TransferError, TransferMethod};
+
+use super::is_none_or_default;
+
+/// A method with its parameters. All parameters are there, defaults included; one that is a list is a grid.
+///
+/// | key | meaning | default |
+/// |---|---|---|
+/// | `use` | its name in the registry | required |
+/// | `name` | its name in results | `use` |
+/// | `learner` | `{ use = …, … }`, a base learner with its parameters | the method's own |
+/// | `select` | how a grid is decided: see [`SelectBy`] | `"source-cv"` |
+/// | `folds` | folds of the cross-validation | 5 |
+/// | `tasks` | the tasks it is run on | all |
+/// | anything else | a parameter of the method; a list of values is a grid, `"auto"` leaves the choice to the data where that is allowed | its default |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MethodSpec {
+    /// Its name in results.
+    pub name: String,
+    /// Its name in the registry.
+    #[serde(rename = "use")]
+    pub use_: String,
+    /// The base learner, where it wraps one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learner: Option<LearnerSpec>,
+    /// Its parameters; a list is a grid.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub params: Map<String, Value>,
+    /// How the grid is decided; `None` without a grid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub select: Option<SelectBy>,
+    /// Folds of the cross-validation that decides; 0 where there is none.
+    #[serde(default, skip_serializing_if = "is_none_or_default")]
+    pub folds: usize,
+    /// The tasks it is run on; `None` for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Vec<String>>,
+    /// Its line in the specification; 0 for a baseline that was added.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+/// A base learner with its parameters. All are there, defaults included; one that is a list is a grid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LearnerSpec {
+    /// Its name in the registry.
+    #[serde(rename = "use")]
+    pub use_: String,
+    /// Its parameters; a list is a grid.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub params: Map<String, Value>,
+}
+
+/// How a grid is decided without looking at what is scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SelectBy {
+    /// Stratified cross-validation on the labelled source rows.
+    SourceCv,
+    /// The same, each held-out row weighted by the density ratio of target to source (Sugiyama et al., JMLR 8, 2007).
+    ImportanceWeighted,
+    /// The labels that are scored. Not a method but a bound: its name says `oracle`.
+    Oracle,
+}
+
+impl SelectBy {
+    /// Its name in specifications and results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SourceCv => "source-cv",
+            Self::ImportanceWeighted => "importance-weighted",
+            Self::Oracle => "oracle",
+        }
+    }
+}
+
+/// One choice of every parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GridPoint {
+    /// Parameters of the method.
+    pub params: Map<String, Value>,
+    /// The base learner and its parameters.
+    pub learner: Option<LearnerSpec>,
+    /// The parameters that the grid varies; the learner's as `learner.<name>`.
+    pub varying: Map<String, Value>,
+}
+
+impl GridPoint {
+    /// Builds the method.
+    ///
+    /// # Errors
+    /// [`TransferError`] for what the registry refuses.
+    pub fn build(
+        &self,
+        registry: &Registry,
+        method: &str,
+    ) -> Result<Box<dyn TransferMethod>, TransferError> {
+        let learner = self
+            .learner
+            .as_ref()
+            .map(|learner| (learner.use_.as_str(), learner.params.clone()));
+        registry.build(method, self.params.clone(), learner)
+    }
+}
+
+/// Prefix of a learner's parameters beside its method's.
+const LEARNER: &str = "learner.";
+
+impl MethodSpec {
+    /// Whether it is run on a task.
+    pub fn serves(&self, task: &str) -> bool {
+        self.tasks
+            .as_ref()
+            .is_none_or(|tasks| tasks.iter().any(|name| name == task))
+    }
+
+    /// The parameters of the method, and those of the learner as `learner.<name>`.
+    pub fn flat_params(&self) -> Map<String, Value> {
+        let learner = self.learner.iter().flat_map(|learner| &learner.params);
+        flatten(&self.params, learner)
+    }
+
+    /// Every choice of parameters: the first that varies varies slowest, the learner's come last.
+    pub fn grid(&self) -> Vec<GridPoint> {
+        let mut points = vec![Map::new()];
+        for (name, value) in self.flat_params() {
+            let Value::Array(values) = value else {
+                continue;
+            };
+            points = points
+                .iter()
+                .flat_map(|point| {
+                    values.iter().map(|value| {
+                        let mut point = point.clone();
+                        point.insert(name.clone(), value.clone());
+                        point
+                    })
+                })
+                .collect();
+        }
+        points.into_iter().map(|varying| self.at(varying)).collect()
+    }
+
+    fn at(&self, varying: Map<String, Value>) -> GridPoint {
+        let fill = |params: &Map<String, Value>, prefix: &str| -> Map<String, Value> {
+            let value = |(name, value): (&String, &Value)| {
+                let chosen = varying.get(&format!("{prefix}{name}")).unwrap_or(value);
+                (name.clone(), chosen.clone())
+            };
+            params.iter().map(value).collect()
+        };
+        let learner = self.learner.as_ref().map(|learner| LearnerSpec {
+            use_: learner.use_.clone(),
+            params: fill(&learner.params, LEARNER),
+        });
+        GridPoint {
+            params: fill(&self.params, ""),
+            learner,
+            varying,
+        }
+    }
+}
+
+/// The parameters of a method, and those of its learner as `learner.<name>`.
+pub(crate) fn flatten<'a>(
+    params: &Map<String, Value>,
+    learner: impl IntoIterator<Item = (&'a String, &'a Value)>,
+) -> Map<String, Value> {
+    let learner = learner
+        .into_iter()
+        .map(|(name, value)| (format!("{LEARNER}{name}"), value.clone()));
+    params
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .chain(learner)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn map(value: Value) -> Map<String, Value> {
+        let Value::Object(map) = value else {
+            panic!("an object")
+        };
+        map
+    }
+
+    #[test]
+    fn a_grid_is_the_product_of_its_lists() {
+        let method = MethodSpec {
+            name: "m".into(),
+            use_: "m".into(),
+            learner: Some(LearnerSpec {
+                use_: "l".into(),
+                params: map(json!({"c": [0.5, 2.0], "fit": true})),
+            }),
+            params: map(json!({"lambda": 1.0, "k": [1, 2]})),
+            select: Some(SelectBy::SourceCv),
+            folds: 5,
+            tasks: None,
+            line: 1,
+        };
+        let grid = method.grid();
+        let varying: Vec<Value> = grid
+            .iter()
+            .map(|point| Value::Object(point.varying.clone()))
+            .collect();
+        assert_eq!(
+            varying,
+            [
+                json!({"k": 1, "learner.c": 0.5}),
+                json!({"k": 1, "learner.c": 2.0}),
+                json!({"k": 2, "learner.c": 0.5}),
+                json!({"k": 2, "learner.c": 2.0}),
+            ]
+        );
+        assert_eq!(
+            Value::Object(grid[2].params.clone()),
+            json!({"lambda": 1.0, "k": 2})
+        );
+        assert_eq!(
+            grid[1].learner.as_ref().unwrap().params,
+            map(json!({"c": 2.0, "fit": true}))
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! Tasks: a source, a target, what is labelled and how it becomes numbers.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use translearn_core::LabelSpace;
+use translearn_core::metrics::Metric;
+use translearn_data::encode::{Grouping, TableParams};
+use translearn_data::folder::FolderParams;
+use translearn_data::preprocess::Step;
+use translearn_data::read::ReadOptions;
+use translearn_data::text::TextParams;
+
+use super::is_none_or_default;
+
+/// A task: where its source and target come from, which target labels the fit may see, and the way to numbers.
+///
+/// | key | meaning | default |
+/// |---|---|---|
+/// | `name` | its name | required |
+/// | `source` | a part of the data, or a list of them | required |
+/// | `target` | a part of the data; with `test_split` or `test` a part of it is kept for scoring | required |
+/// | `kind` | `"vectors"` or `"text"` | `"vectors"` |
+/// | `output` | `"classification"` or `"regression"` | what the data says, else what the metrics say |
+/// | `classes` | new classes made of the labels, for both sides | the labels |
+/// | `labelled` | labelled target rows, drawn by seed: `{ per_class = 3 }`, `{ fraction = 0.01 }`, `{ count = 20 }` | none |
+/// | `source_sample` | the source rows taken, drawn by seed in the same ways | all |
+/// | `preprocess` | steps, in place of the specification's | the specification's |
+/// | `text` | [`TextParams`], for `kind = "text"` | their defaults |
+/// | `table` | [`TableParams`], for tables with categories or missing values | their defaults |
+///
+/// A part is `{ set = …, domain = …, split = … }` or `{ file = …, label = … }` with the keys of [`ReadOptions`] (of
+/// [`FolderParams`] for `kind = "text"`), and may have `classes` of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskSpec {
+    /// Its name.
+    pub name: String,
+    /// What it is made of.
+    #[serde(default, skip_serializing_if = "is_none_or_default")]
+    pub kind: Kind,
+    /// What is predicted; `None` while only the files can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Output>,
+    /// The sources.
+    pub source: Vec<Part>,
+    /// The target: the rows the fit sees.
+    pub target: Part,
+    /// The part that is scored and that the fit never sees; `None` when the target's own unlabelled rows are scored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<Part>,
+    /// Labelled target rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labelled: Option<Draw>,
+    /// Source rows taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_sample: Option<Draw>,
+    /// Preprocessing, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preprocess: Vec<Step>,
+    /// How texts become vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextParams>,
+    /// How tables become vectors.
+    #[serde(default, skip_serializing_if = "is_none_or_default")]
+    pub table: TableParams,
+    /// Its line in the specification.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+impl TaskSpec {
+    /// All parts: the sources, the target, and the test part where there is one.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.source.iter().chain([&self.target]).chain(&self.test)
+    }
+}
+
+/// What a task is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Rows of numbers or a table of numbers and categories.
+    #[default]
+    Vectors,
+    /// Documents, turned into vectors by [`TextParams`].
+    Text,
+}
+
+/// What is predicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    /// Classes.
+    Classification,
+    /// Real values.
+    Regression,
+}
+
+impl Output {
+    /// Whether a metric measures this.
+    pub fn admits(self, metric: Metric) -> bool {
+        metric.is_classification() == (self == Self::Classification)
+    }
+
+    /// The kind of a label space.
+    pub fn of(space: &LabelSpace) -> Self {
+        match space {
+            LabelSpace::Classes(_) => Self::Classification,
+            LabelSpace::Real => Self::Regression,
+        }
+    }
+}
+
+/// Rows from one place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Where they come from.
+    pub from: Origin,
+    /// New classes made of their labels; rows of other labels are dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Grouping>,
+}
+
+/// Where rows come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// A set of the catalogue or one that is embedded.
+    Set {
+        /// Its name.
+        name: String,
+        /// The domain, where it has several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        domain: Option<String>,
+        /// The split, where it has several; `None` for all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        split: Option<String>,
+    },
+    /// A file of any format that [`translearn_data::read::file`] knows.
+    File {
+        /// Relative to the specification's folder.
+        path: PathBuf,
+        /// How it is read.
+        options: ReadOptions,
+    },
+    /// Documents in class folders, on disk or in an archive.
+    Texts {
+        /// Relative to the specification's folder.
+        path: PathBuf,
+        /// Which files are taken.
+        folder: FolderParams,
+    },
+}
+
+impl Origin {
+    /// What it is called in errors.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Set { name, .. } => name.clone(),
+            Self::File { path, .. } | Self::Texts { path, .. } => path.display().to_string(),
+        }
+    }
+
+    /// What a checksum is kept of: the set, or the file and the file beside it that holds the labels of an array.
+    pub fn files(&self) -> Vec<String> {
+        let mut files = vec![self.name()];
+        if let Self::File {
+            path,
+            options: ReadOptions {
+                label: Some(label), ..
+            },
+        } = self
+        {
+            let name = path.to_string_lossy().to_lowercase();
+            let (_, ending) = name
+                .trim_end_matches(".gz")
+                .rsplit_once('.')
+                .unwrap_or_default();
+            let tables = [
+                "csv", "tsv", "txt", "data", "parquet", "pq", "npz", "mat", "h5", "hdf5", "hdf",
+            ];
+            if !tables.contains(&ending) {
+                files.push(path.with_file_name(label).display().to_string());
+            }
+        }
+        files
+    }
+}
+
+/// How many rows are drawn. Classes are drawn alike: `count` and `fraction` keep their shares to within a row.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Draw {
+    /// So many of each class, or all of a class that has fewer.
+    PerClass(usize),
+    /// A fraction of the rows, rounded, at least one.
+    Fraction(f64),
+    /// So many rows.
+    Count(usize),
+}

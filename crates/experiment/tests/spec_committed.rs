@@ -1,0 +1,105 @@
+//! Every specification of this repository is understood and has the trials its protocol asks for.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use translearn_experiment::plan::{Plan, plan};
+use translearn_experiment::spec::{SelectBy, Spec};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../xtask/experiments")
+}
+
+fn plan_of(name: &str) -> Plan {
+    let registry = translearn_classical::registry();
+    let spec = Spec::read(&folder().join(name).with_extension("toml"), &registry)
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(spec.name, name, "the name is the file's");
+    plan(&spec, &registry).unwrap()
+}
+
+#[test]
+fn all_are_understood() {
+    let mut trials = BTreeMap::new();
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        trials.insert(name.clone(), plan_of(&name).trials.len());
+    }
+    let expected = [
+        ("digits-jda", 2 * 5),
+        ("newsgroups-tradaboost", 3 * 6 * 10),
+        ("office-caltech-1nn", 12 * 3),
+        ("office-caltech-coral", 12 * 6),
+        ("office-caltech-jda", 12 * 5),
+        ("office-caltech-rbf", 12 * 3),
+        ("office-caltech-tca", 12 * 4),
+        // Nine methods and three baselines on two tasks, seven and three on the third.
+        ("quickstart", 3 * (2 * 12 + 10)),
+    ];
+    assert_eq!(
+        trials,
+        BTreeMap::from(expected.map(|(name, count)| (name.to_owned(), count)))
+    );
+}
+
+#[test]
+fn the_quickstart_needs_no_download_and_runs_every_first_method() {
+    let plan = plan_of("quickstart");
+    assert!(
+        plan.file.data.keys().all(|set| set.ends_with("-embedded")),
+        "{:?}",
+        plan.file.data
+    );
+    let registry = translearn_classical::registry();
+    for entry in registry.methods() {
+        let name = entry.info.name;
+        let count = plan
+            .trials
+            .iter()
+            .filter(|trial| trial.method.use_ == name)
+            .count();
+        assert!(count >= 6, "{name} has {count} trials");
+    }
+}
+
+#[test]
+fn what_was_chosen_with_test_labels_says_so() {
+    let coral = plan_of("office-caltech-coral");
+    for trial in &coral.trials {
+        assert_ne!(
+            trial.method.select,
+            Some(SelectBy::Oracle),
+            "chosen by the grid: {}",
+            trial.method.name
+        );
+        let matched = trial.method.use_ == "coral" && trial.method.select.is_none();
+        let precomputed = trial.method.learner.as_ref().is_some_and(|learner| {
+            learner
+                .params
+                .get("kernel")
+                .is_some_and(|k| k == "precomputed")
+        });
+        assert_eq!(
+            matched && precomputed,
+            trial.method.name.contains("oracle"),
+            "{}",
+            trial.method.name
+        );
+    }
+    let hard: Vec<&str> = coral
+        .trials
+        .iter()
+        .filter(|trial| trial.method.name.contains("oracle"))
+        .filter(|trial| trial.method.learner.as_ref().unwrap().params["c"] == 0.001)
+        .map(|trial| trial.task.name.as_str())
+        .collect();
+    assert_eq!(hard, ["C→W", "C→D"]);
+}

@@ -1,0 +1,25 @@
+//! Every registered method and learner against its laws, its table of parameters and bad input.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails fails its test"
+)]
+
+mod bad_input;
+mod faulty;
+mod learners;
+mod methods;
+mod parameters;
+
+use std::io::Write;
+
+use translearn_core::Registry;
+
+fn registry() -> Registry {
+    translearn_classical::registry()
+}
+
+/// Past the test harness, which hides what a passing test prints.
+fn show(text: &str) {
+    std::io::stderr().write_all(text.as_bytes()).unwrap();
+}
