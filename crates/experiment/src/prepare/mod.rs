@@ -5,7 +5,7 @@
 //! fit nor any encoding or preprocessing sees. Steps, in order:
 //!
 //! 1. Read the parts; apply `classes`.
-//! 2. One code per class for all parts ([`ClassMap`]).
+//! 2. One code per class for all parts (`ClassMap`).
 //! 3. Draw `source_sample` and `labelled` by seed. Only here are target labels looked at: both draws treat classes alike.
 //! 4. Encode tables or texts, fitted on the source (or source and target, as their parameters say).
 //! 5. Preprocess, fitted on the sources and the target's rows.

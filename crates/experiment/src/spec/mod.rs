@@ -24,7 +24,7 @@
 //! | `schema` | 1 | required |
 //! | `name` | name of the experiment and of its folder | required |
 //! | `seeds` | a number n for the seeds 0 to n − 1, or a list | 1 |
-//! | `metrics` | names of [`Metric`](translearn_core::metrics::Metric); each task gets those of its kind | `accuracy macro_f1 rmse r2` |
+//! | `metrics` | names of [`Metric`]; each task gets those of its kind | `accuracy macro_f1 rmse r2` |
 //! | `preprocess` | [`Step`]s in order | none |
 //! | `baselines` | whether the baselines are added to every task | true |
 //! | `timeout_seconds`, `memory_limit` | limits of one trial; memory in bytes or as `"4 GiB"` | none |
