@@ -50,7 +50,7 @@ pub(super) fn missing(spec: &Spec, registry: &Registry) -> Vec<MethodSpec> {
             baseline.tasks = None;
         }
     }
-    name(spec, &mut added);
+    name(spec, registry, &mut added);
     added
 }
 
@@ -96,11 +96,11 @@ fn of_task(spec: &Spec, task: &TaskSpec, use_: &str) -> Vec<MethodSpec> {
 }
 
 /// `source-only (svm)`, with as much detail as tells it from the others and from the names that are taken.
-fn name(spec: &Spec, added: &mut [MethodSpec]) {
+fn name(spec: &Spec, registry: &Registry, added: &mut [MethodSpec]) {
     for detail in 0..4 {
         let candidates: Vec<String> = added
             .iter()
-            .map(|baseline| describe(baseline, detail))
+            .map(|baseline| describe(baseline, registry, detail))
             .collect();
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let taken = spec.methods.iter().map(|method| method.name.as_str());
@@ -116,18 +116,17 @@ fn name(spec: &Spec, added: &mut [MethodSpec]) {
     }
 }
 
-fn describe(baseline: &MethodSpec, detail: usize) -> String {
+fn describe(baseline: &MethodSpec, registry: &Registry, detail: usize) -> String {
     let Some(learner) = &baseline.learner else {
         return baseline.use_.clone();
     };
     let mut parts = vec![learner.use_.clone()];
     if detail >= 1 {
-        parts.extend(
-            learner
-                .params
-                .iter()
-                .map(|(name, value)| format!("{name}={value}")),
-        );
+        let set = learner
+            .params
+            .iter()
+            .filter(|(name, value)| !is_default(registry, &learner.use_, name, value));
+        parts.extend(set.map(|(name, value)| format!("{name}={value}")));
     }
     if let (true, Some(select)) = (detail >= 2, baseline.select) {
         parts.push(format!("{} with {} folds", select.name(), baseline.folds));
@@ -136,4 +135,14 @@ fn describe(baseline: &MethodSpec, detail: usize) -> String {
         parts.push("added".to_owned());
     }
     format!("{} ({})", baseline.use_, parts.join(", "))
+}
+
+/// Whether a learner's parameter stands at its default.
+fn is_default(registry: &Registry, learner: &str, name: &str, value: &Value) -> bool {
+    let Ok(entry) = registry.learner(learner) else {
+        return false;
+    };
+    let default = entry.info.parameters.iter().find(|info| info.name == name);
+    default
+        .is_some_and(|info| serde_json::from_str::<Value>(info.default).is_ok_and(|d| d == *value))
 }
