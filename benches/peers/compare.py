@@ -83,8 +83,11 @@ class Side:
         return answer
 
     def ask(self, request):
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended, as the missing answer tells
         return self.read()
 
     def run(self, settings):
@@ -102,7 +105,10 @@ class Side:
         }
 
     def close(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
         self.process.wait()
         self.log.close()
 
