@@ -1,11 +1,13 @@
 //! Transfer components: the directions of large variance and small discrepancy that TCA, JDA and their kin share.
 
+use std::sync::OnceLock;
+
 use ndarray::{Array1, Array2, Axis, s};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     DomainMap, Features, TransferError,
     kernel::{Kernel, ResolvedKernel},
-    linalg::{eigh_largest, gram, matmul, svd_thin, unit_columns},
+    linalg::{LinalgError, eigh, eigh_largest_of, gram, matmul, svd_thin, unit_columns},
 };
 
 /// How rows become the vectors that components are taken of.
@@ -51,8 +53,10 @@ pub(crate) struct ComponentProblem {
     design: Design,
     /// `F`, `n x m`, source rows first.
     f: Array2<f64>,
-    /// `Fᵀ H F` with the centring matrix `H`.
-    scatter: Array2<f64>,
+    /// `H F` with the centring matrix `H`.
+    centred: Array2<f64>,
+    /// `Fᵀ H F`, formed when a full decomposition needs it.
+    scatter: OnceLock<Array2<f64>>,
 }
 
 impl ComponentProblem {
@@ -93,12 +97,13 @@ impl ComponentProblem {
             }
         };
         let mean = f.mean_axis(Axis(0)).unwrap_or_default();
-        let scatter = gram(&(&f - &mean));
+        let centred = &f - &mean;
         Ok(Self {
             normalize,
             design,
             f,
-            scatter,
+            centred,
+            scatter: OnceLock::new(),
         })
     }
 
@@ -121,8 +126,19 @@ impl ComponentProblem {
             });
         }
         let whiten = InverseRoot::new(&matmul(&self.f.t(), indicators)?, lambda)?;
-        let whitened = whiten.apply(&whiten.apply(&self.scatter)?.t().to_owned())?;
-        let (_, leading) = eigh_largest(&whitened, k)?;
+        // As an operator first: multiplying the matrix out costs more than the few pairs that are wanted.
+        let operator = |v: &Array2<f64>| {
+            let scattered = matmul(&self.centred, &whiten.apply(v)?)?;
+            whiten.apply(&matmul(&self.centred.t(), &scattered)?)
+        };
+        let leading = match eigh_largest_of(m, k, operator)? {
+            Some((_, leading)) => leading,
+            None => {
+                let scatter = self.scatter.get_or_init(|| gram(&self.centred));
+                let whitened = whiten.apply(&whiten.apply(scatter)?.t().to_owned())?;
+                eigh(&whitened)?.largest(k)?.1
+            }
+        };
         let mut coefficients = whiten.apply(&leading)?;
         unit_columns(&mut coefficients);
         Ok(Components {
@@ -147,7 +163,7 @@ struct InverseRoot {
 }
 
 impl InverseRoot {
-    fn new(q: &Array2<f64>, lambda: f64) -> Result<Self, TransferError> {
+    fn new(q: &Array2<f64>, lambda: f64) -> Result<Self, LinalgError> {
         let svd = svd_thin(q)?;
         let base = lambda.sqrt().recip();
         let delta = svd
@@ -160,7 +176,7 @@ impl InverseRoot {
         })
     }
 
-    fn apply(&self, x: &Array2<f64>) -> Result<Array2<f64>, TransferError> {
+    fn apply(&self, x: &Array2<f64>) -> Result<Array2<f64>, LinalgError> {
         let inner = matmul(&self.w.t(), x)? * self.delta.view().insert_axis(Axis(1));
         Ok(x * self.base + matmul(&self.w, &inner)?)
     }

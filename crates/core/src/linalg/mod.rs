@@ -3,7 +3,7 @@
 //! | function | gives |
 //! |---|---|
 //! | [`matmul`], [`gram`], [`covariance`] | products |
-//! | [`eigh`], [`eigh_largest`], [`eigh_generalized`] | symmetric eigenproblems `A v = λ v` and `A v = λ B v` |
+//! | [`eigh`], [`eigh_largest`], [`eigh_largest_of`], [`eigh_generalized`] | symmetric eigenproblems `A v = λ v` and `A v = λ B v` |
 //! | [`svd_thin`], [`lstsq`] | `A = U diag(s) Vᵀ`, least squares of minimum norm |
 //! | [`cholesky`], [`cholesky_solve`], [`solve`] | linear systems |
 //! | [`sqrtm_spd`], [`inv_sqrtm_spd`] | symmetric square roots |
@@ -47,7 +47,7 @@ pub use cholesky::{Cholesky, cholesky, cholesky_solve};
 pub use columns::{orthonormalize, unit_columns};
 pub use eigen::{Eigh, eigh, eigh_generalized, inv_sqrtm_spd, sqrtm_spd};
 pub use error::LinalgError;
-pub use partial::eigh_largest;
+pub use partial::{eigh_largest, eigh_largest_of};
 pub(crate) use product::rows_by_rows;
 pub use product::{column_means, covariance, gram, matmul};
 pub use solve::solve;
