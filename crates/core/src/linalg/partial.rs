@@ -20,6 +20,9 @@ const RESTARTS: usize = 60;
 /// Largest residual `‖A v - λ v‖` relative to the largest `|λ|`.
 const TOLERANCE: f64 = 1e-11;
 
+/// Eigenvalues, and their vectors as columns.
+type Pairs = (Array1<f64>, Array2<f64>);
+
 /// The `k` largest eigenvalues of a symmetric matrix, largest first, and their vectors (`n x k`).
 ///
 /// Large matrices of which few pairs are wanted go through a block Krylov space that starts over from its best vectors
@@ -73,7 +76,7 @@ pub fn eigh_largest_of(
     n: usize,
     k: usize,
     apply: impl Fn(&Array2<f64>) -> Result<Array2<f64>, LinalgError>,
-) -> Result<Option<(Array1<f64>, Array2<f64>)>, LinalgError> {
+) -> Result<Option<Pairs>, LinalgError> {
     if is_partial(n, k) {
         krylov(n, k, apply)
     } else {
@@ -84,9 +87,6 @@ pub fn eigh_largest_of(
 fn is_partial(n: usize, k: usize) -> bool {
     n >= LEAST_SIZE && k > 0 && k * LARGEST_SHARE <= n
 }
-
-/// Eigenvalues and their vectors.
-type Pairs = (Array1<f64>, Array2<f64>);
 
 fn krylov(
     n: usize,
