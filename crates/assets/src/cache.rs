@@ -284,15 +284,15 @@ mod tests {
     fn the_variables_are_asked_in_order() {
         let here = Path::new("/");
         let root = |vars: &[(&str, &str)]| from(vars, here).unwrap().root;
-        let home = ("HOME", "/home/a");
-        assert_eq!(root(&[home]), Path::new("/home/a/.cache/translearn"));
+        let home = ("HOME", "/users/a");
+        assert_eq!(root(&[home]), Path::new("/users/a/.cache/translearn"));
         assert_eq!(
             root(&[home, ("XDG_CACHE_HOME", "/x")]),
             Path::new("/x/translearn")
         );
         assert_eq!(
             root(&[home, ("XDG_CACHE_HOME", "relative")]),
-            Path::new("/home/a/.cache/translearn")
+            Path::new("/users/a/.cache/translearn")
         );
         assert_eq!(
             root(&[home, ("XDG_CACHE_HOME", "/x"), ("TRANSLEARN_CACHE", "c")]),
@@ -300,7 +300,7 @@ mod tests {
         );
         assert_eq!(
             root(&[home, ("TRANSLEARN_CACHE", "")]),
-            Path::new("/home/a/.cache/translearn")
+            Path::new("/users/a/.cache/translearn")
         );
         assert!(matches!(from(&[], here), Err(AssetError::NoCacheFolder)));
     }
