@@ -6,6 +6,7 @@ use ndarray::{Array1, Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::refit::{FromScratch, Refit};
 use crate::{Features, Labels, ParamInfo, TransferError};
 
 /// What a learner is fitted on: rows, labels and, where given, a weight per row.
@@ -312,6 +313,15 @@ pub trait Learner: Debug + Send + Sync {
         sample: &Sample<'_>,
         seed: u64,
     ) -> Result<Box<dyn Predictor>, TransferError>;
+
+    /// Makes ready to fit the same rows again and again under other weights, as boosting does: work on the rows alone is
+    /// done once. Each fit gives what [`Learner::fit_boxed`] gives.
+    ///
+    /// # Errors
+    /// As [`Learner::fit_boxed`].
+    fn refit<'a>(&'a self, sample: &Sample<'a>) -> Result<Box<dyn Refit + 'a>, TransferError> {
+        Ok(Box::new(FromScratch::new(self, sample)))
+    }
 }
 
 /// What the author of a learner implements; [`Learner`] follows from it.
@@ -336,6 +346,17 @@ pub trait FitSample: Debug + Clone + Send + Sync + Serialize + 'static {
         crate::params::validate(Self::INFO.name, Self::INFO.parameters, self)?;
         check_outputs(Self::INFO.name, Self::INFO.outputs, sample.labels())?;
         self.fit_checked(sample, seed)
+    }
+
+    /// What [`Learner::refit`] does, to be given where part of the work depends on the rows alone.
+    ///
+    /// # Errors
+    /// As [`Learner::refit`].
+    fn refit_sample<'a>(
+        &'a self,
+        sample: &Sample<'a>,
+    ) -> Result<Box<dyn Refit + 'a>, TransferError> {
+        Ok(Box::new(FromScratch::new(self, sample)))
     }
 }
 
@@ -366,6 +387,10 @@ impl<P: FitSample> Learner for P {
         seed: u64,
     ) -> Result<Box<dyn Predictor>, TransferError> {
         Ok(Box::new(self.fit_sample(sample, seed)?))
+    }
+
+    fn refit<'a>(&'a self, sample: &Sample<'a>) -> Result<Box<dyn Refit + 'a>, TransferError> {
+        self.refit_sample(sample)
     }
 }
 

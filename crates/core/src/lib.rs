@@ -13,6 +13,7 @@ mod method;
 pub mod metrics;
 pub mod params;
 mod problem;
+mod refit;
 mod registry;
 mod reweight;
 mod scenario;
@@ -33,6 +34,7 @@ pub use method::{
 };
 pub use params::{ParamInfo, ParamRange};
 pub use problem::{Domain, Labelled, Setting, Task, TransferProblem, What};
+pub use refit::Refit;
 pub use registry::{LearnerEntry, Registry};
 pub use reweight::{
     PlainModel, Reweighted, SourceWeighter, SourceWeights, fit_reweighted, mean_one,

@@ -167,13 +167,12 @@ impl TrAdaBoostParams {
         let sample = Sample::new(&rows.features, &rows.labels, problem.n_classes())?;
         let log_beta = -(1.0 + (2.0 * (n_source as f64).ln() / self.n_rounds as f64).sqrt()).ln();
         let mut log_weights = Array1::<f64>::zeros(labels.len());
+        let learner = self.learner.refit(&sample)?;
         let (mut rounds, mut errors) = (Vec::new(), Vec::new());
         for round in 1..=self.n_rounds {
             let weights = normalised(&log_weights)?;
             let seed = derive(seed, &["round", &round.to_string()]);
-            let predictor = self
-                .learner
-                .fit_boxed(&sample.with_weights(&weights)?, seed)?;
+            let predictor = learner.fit_weighted(&weights, seed)?;
             let votes = self
                 .loss
                 .votes(&predictor.predict(&rows.features)?, problem.n_classes())?;

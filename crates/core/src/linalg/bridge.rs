@@ -63,7 +63,18 @@ pub(super) fn to_array(a: MatRef<'_, f64>) -> Array2<f64> {
 
 /// Runs `work` with the scratch memory it says it needs.
 pub(super) fn with_scratch<R>(need: StackReq, work: impl FnOnce(&mut MemStack) -> R) -> R {
-    work(MemStack::new(&mut MemBuffer::new(need)))
+    let done = work(MemStack::new(&mut MemBuffer::new(need)));
+    release_vector_registers();
+    done
+}
+
+/// Marks the upper halves of the vector registers as unused after faer's kernels, whose assembly leaves that out: on some
+/// processors every later scalar operation would wait for them (`exp` was seen to take eighty times as long).
+pub(super) fn release_vector_registers() {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = pulp::x86::V3::try_new() {
+        simd.avx._mm256_zeroupper();
+    }
 }
 
 pub(super) fn check_finite(

@@ -6,12 +6,14 @@ use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Axis, Data, Ix2};
 
 use super::LinalgError;
-use super::bridge::{Readable, check_shapes, writable};
+use super::bridge::{Readable, check_shapes, release_vector_registers, writable};
 
 /// A product of at most this many multiplications is not cut further: about a millisecond of work.
 const BLOCK_WORK: usize = 1 << 24;
 /// Neither is a block with no side longer than this, which keeps the copies of the operands cheap.
 const BLOCK_SIDE: usize = 128;
+/// A result this many times as long as it is wide is computed column by column.
+const SKINNY: usize = 8;
 
 /// `A B`, for `A` of `n x k` and `B` of `k x m`.
 ///
@@ -49,8 +51,16 @@ where
 
 fn product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let (a, b) = (Readable::new(a), Readable::new(b));
-    let mut out = Array2::zeros((a.view().nrows(), b.view().ncols()));
-    blocks(writable(&mut out), a.view(), b.view());
+    let (a, b) = (a.view(), b.view());
+    let shape = (a.nrows(), b.ncols());
+    if shape.1 * SKINNY <= shape.0 {
+        // Long columns fill vector registers; short rows leave them half empty.
+        let mut transposed = Array2::zeros((shape.1, shape.0));
+        blocks(writable(&mut transposed).transpose_mut(), a, b);
+        return transposed.t().as_standard_layout().into_owned();
+    }
+    let mut out = Array2::zeros(shape);
+    blocks(writable(&mut out), a, b);
     out
 }
 
@@ -79,6 +89,7 @@ fn blocks(out: MatMut<'_, f64>, a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
     let work = rows.saturating_mul(columns).saturating_mul(depth);
     if work <= BLOCK_WORK || rows.max(columns) <= BLOCK_SIDE {
         faer_matmul(out, Accum::Replace, a, b, 1.0, Par::Seq);
+        release_vector_registers();
     } else if rows >= columns {
         let cut = middle(rows);
         let (top, bottom) = out.split_at_row_mut(cut);
@@ -149,6 +160,7 @@ fn lower_blocks(out: MatMut<'_, f64>, a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
             1.0,
             Par::Seq,
         );
+        release_vector_registers();
         return;
     }
     let cut = middle(n);

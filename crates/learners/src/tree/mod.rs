@@ -2,6 +2,7 @@
 
 mod grow;
 mod model;
+mod refit;
 mod sorted;
 mod split;
 #[cfg(test)]
@@ -10,14 +11,15 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     Features, FitSample, HonorsSampleWeights, Labels, LearnerInfo, Outputs, ParamInfo, ParamRange,
-    Prediction, Predictor, Sample, TransferError,
+    Prediction, Predictor, Refit, Sample, TransferError,
 };
 
 pub(crate) use grow::{Limits, grow_values};
 pub use model::Tree;
 pub(crate) use model::prediction;
-pub use sorted::SortedFeatures;
+pub(crate) use sorted::SortedFeatures;
 
+use self::refit::SortedSample;
 use crate::linfa_border::linfa_border;
 
 /// How the impurity of a node of a classification tree is measured.
@@ -69,8 +71,8 @@ impl From<Criterion> for split::ClassImpurity {
 /// rows), and only ratios matter. Sparse features are made dense for the fit; prediction takes sparse rows as they are.
 /// Classes that do not occur get probability 0.
 ///
-/// Cost: O(d n log n) to sort once, then O(d n) per level of the tree, in parallel over features; see [`SortedFeatures`]
-/// for many trees on the same rows. With `max_features` = m < d it is O(m n log n) per level instead.
+/// Cost: O(d n log n) to sort once, then O(d n) per level of the tree, in parallel over features; for
+/// many trees on the same rows [`Learner::refit`](translearn_core::Learner::refit) sorts once. With `max_features` = m < d it is O(m n log n) per level instead.
 ///
 /// ```
 /// use ndarray::array;
@@ -192,28 +194,6 @@ impl TreeParams {
         self
     }
 
-    /// Fits on a sample whose features are sorted already. The result is the same as [`FitSample::fit_sample`]'s.
-    ///
-    /// # Errors
-    /// As the fit, and [`TransferError::LengthMismatch`] or [`TransferError::FeatureMismatch`] when `sorted` was made
-    /// from a table of another shape.
-    pub fn fit_sorted(
-        &self,
-        sorted: &SortedFeatures,
-        sample: &Sample<'_>,
-        seed: u64,
-    ) -> Result<Tree, TransferError> {
-        translearn_core::params::validate(Self::INFO.name, Self::INFO.parameters, self)?;
-        check_sorted(sorted, sample)?;
-        Ok(self.grow(
-            sorted,
-            sample.labels(),
-            sample.n_classes(),
-            &weights(sample),
-            seed,
-        ))
-    }
-
     /// Grows on rows that have been checked.
     pub(crate) fn grow(
         &self,
@@ -248,26 +228,6 @@ fn weights(sample: &Sample<'_>) -> Vec<f64> {
     sample.weights_or_ones().to_vec()
 }
 
-fn check_sorted(sorted: &SortedFeatures, sample: &Sample<'_>) -> Result<(), TransferError> {
-    if sorted.n_rows() != sample.n_rows() {
-        return Err(TransferError::LengthMismatch {
-            left: "the sorted features".to_owned(),
-            left_len: sorted.n_rows(),
-            right: "the training sample".to_owned(),
-            right_len: sample.n_rows(),
-        });
-    }
-    if sorted.n_columns() != sample.features().n_columns() {
-        return Err(TransferError::FeatureMismatch {
-            left: "the sorted table".to_owned(),
-            left_features: sorted.n_columns(),
-            right: "the training sample".to_owned(),
-            right_features: sample.features().n_columns(),
-        });
-    }
-    Ok(())
-}
-
 impl FitSample for TreeParams {
     type Model = Tree;
 
@@ -291,6 +251,13 @@ impl FitSample for TreeParams {
             &weights(sample),
             seed,
         ))
+    }
+
+    fn refit_sample<'a>(
+        &'a self,
+        sample: &Sample<'a>,
+    ) -> Result<Box<dyn Refit + 'a>, TransferError> {
+        Ok(Box::new(SortedSample::new(self, self.clone(), sample)?))
     }
 }
 
@@ -371,19 +338,6 @@ impl StumpParams {
             .criterion(self.criterion)
             .min_samples_leaf(self.min_samples_leaf)
     }
-
-    /// Fits on a sample whose features are sorted already; see [`TreeParams::fit_sorted`].
-    ///
-    /// # Errors
-    /// As [`TreeParams::fit_sorted`].
-    pub fn fit_sorted(
-        &self,
-        sorted: &SortedFeatures,
-        sample: &Sample<'_>,
-        seed: u64,
-    ) -> Result<Stump, TransferError> {
-        Ok(Stump(self.tree().fit_sorted(sorted, sample, seed)?))
-    }
 }
 
 impl FitSample for StumpParams {
@@ -398,6 +352,13 @@ impl FitSample for StumpParams {
 
     fn fit_checked(&self, sample: &Sample<'_>, seed: u64) -> Result<Stump, TransferError> {
         Ok(Stump(self.tree().fit_checked(sample, seed)?))
+    }
+
+    fn refit_sample<'a>(
+        &'a self,
+        sample: &Sample<'a>,
+    ) -> Result<Box<dyn Refit + 'a>, TransferError> {
+        Ok(Box::new(SortedSample::new(self, self.tree(), sample)?))
     }
 }
 

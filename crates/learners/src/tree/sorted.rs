@@ -5,32 +5,11 @@ use translearn_core::{Features, TransferError};
 
 /// The rows of a table sorted along every feature, for growing many trees on the same rows.
 ///
-/// Sorting is what a tree spends much of its time on, and it depends on neither labels nor weights. Methods that fit a
-/// tree per round on rows that stay the same (boosting, TrAdaBoost) sort once and call [`TreeParams::fit_sorted`].
+/// Sorting is what a tree spends much of its time on, and it depends on neither labels nor weights.
 ///
 /// Cost: O(d n log n) time, 8 bytes per cell beside the table; sparse features are made dense first.
-///
-/// ```
-/// use ndarray::array;
-/// use translearn_core::{Features, Labels, Predictor, Sample};
-/// use translearn_learners::{SortedFeatures, Tree};
-///
-/// let x = Features::from(array![[1.0], [2.0], [3.0], [4.0]]);
-/// let y = Labels::from(array![0, 0, 1, 1]);
-/// let sorted = SortedFeatures::new(&x)?;
-/// for heavy in 0..4 {
-///     let mut weights = ndarray::Array1::ones(4);
-///     weights[heavy] = 3.0;
-///     let sample = Sample::new(&x, &y, 2)?.with_weights(&weights)?;
-///     let tree = Tree::params().fit_sorted(&sorted, &sample, 0)?;
-///     assert_eq!(tree.predict(&x)?.labels, y);
-/// }
-/// # Ok::<(), translearn_core::TransferError>(())
-/// ```
-///
-/// [`TreeParams::fit_sorted`]: crate::TreeParams::fit_sorted
 #[derive(Debug, Clone)]
-pub struct SortedFeatures {
+pub(crate) struct SortedFeatures {
     n_rows: usize,
     columns: Vec<SortedColumn>,
 }
@@ -49,7 +28,7 @@ impl SortedFeatures {
     /// # Errors
     /// [`TransferError::NotFinite`], [`TransferError::DenseTooLarge`], or [`TransferError::Unsupported`] for 2³² rows
     /// and more.
-    pub fn new(features: &Features) -> Result<Self, TransferError> {
+    pub(crate) fn new(features: &Features) -> Result<Self, TransferError> {
         features.check_finite("the training features")?;
         let n_rows = features.n_rows();
         if u32::try_from(n_rows).is_err() {
@@ -68,12 +47,12 @@ impl SortedFeatures {
     }
 
     /// Number of rows.
-    pub fn n_rows(&self) -> usize {
+    pub(crate) fn n_rows(&self) -> usize {
         self.n_rows
     }
 
     /// Number of features.
-    pub fn n_columns(&self) -> usize {
+    pub(crate) fn n_columns(&self) -> usize {
         self.columns.len()
     }
 

@@ -1,6 +1,6 @@
 use ndarray::{Array1, Array2, array};
 use proptest::prelude::*;
-use translearn_core::seed;
+use translearn_core::{Learner, seed};
 
 use super::*;
 
@@ -277,14 +277,34 @@ fn sorted_features_and_threads_change_no_bit() {
     };
     let one = on(1);
     assert_eq!(one, on(4));
-    let sorted = SortedFeatures::new(&features).unwrap();
-    assert_eq!(one, params.fit_sorted(&sorted, &sample, 0).unwrap());
-    let fewer = features.select_rows(&[0, 1]);
-    let other = SortedFeatures::new(&fewer).unwrap();
-    assert!(matches!(
-        params.fit_sorted(&other, &sample, 0),
-        Err(TransferError::LengthMismatch { .. })
-    ));
+}
+
+#[test]
+fn a_refit_is_the_fit_under_its_weights() {
+    let (x, y, w) = table(11, 200, 4, 3);
+    let (features, labels) = (Features::from(x), Labels::from(y));
+    let sample = Sample::new(&features, &labels, 3).unwrap();
+    let saved = |model: &dyn Predictor| serde_json::to_string(model).unwrap();
+    let learners: [Box<dyn Learner>; 3] = [
+        Box::new(Tree::params().max_depth(4)),
+        Box::new(Tree::params().max_features(2)),
+        Box::new(Stump::params()),
+    ];
+    for learner in &learners {
+        let refit = learner.refit(&sample).unwrap();
+        for power in [0, 1, 3] {
+            let weights = w.mapv(|w| w.powi(power));
+            let weighted = sample.with_weights(&weights).unwrap();
+            assert_eq!(
+                saved(&*refit.fit_weighted(&weights, 5).unwrap()),
+                saved(&*learner.fit_boxed(&weighted, 5).unwrap())
+            );
+        }
+        assert!(matches!(
+            refit.fit_weighted(&Array1::ones(3), 0),
+            Err(TransferError::LengthMismatch { .. })
+        ));
+    }
 }
 
 #[test]
