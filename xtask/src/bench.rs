@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use cargo_metadata::MetadataCommand;
 use clap::Args;
 
+use crate::libtorch;
 use crate::workspace::{Workspace, check};
 
 const PACKAGE: &str = "translearn-benches";
@@ -37,12 +38,14 @@ pub(crate) struct Arguments {
 
 /// Runs the benches.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
+    let libtorch = libtorch::ensure_if(workspace, libtorch::needs::bench(&arguments.names))?;
     if arguments.alone {
         let mut cargo = workspace.cargo(&["bench", "--package", PACKAGE, "--"]);
         // Criterion takes one filter, a regular expression.
         if !arguments.names.is_empty() {
             cargo.arg(format!("^({})/", arguments.names.join("|")));
         }
+        libtorch.apply(&mut cargo);
         check(&mut cargo)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -50,13 +53,17 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
     let peers = workspace.root().join("benches/peers");
     let folder = target.join("bench");
     let python = environment(&folder.join("venv"), &peers.join("requirements.txt"))?;
-    check(&mut workspace.cargo(&["build", "--release", "--package", PACKAGE, "--bin", OURS]))?;
+    let mut cargo = workspace.cargo(&["build", "--release", "--package", PACKAGE, "--bin", OURS]);
+    libtorch.apply(&mut cargo);
+    check(&mut cargo)?;
     let ours = target
         .join("release")
         .join(OURS)
         .with_extension(std::env::consts::EXE_EXTENSION);
+    let mut compare = Command::new(python);
+    libtorch.apply(&mut compare);
     check(
-        Command::new(python)
+        compare
             .arg(peers.join("compare.py"))
             .arg("--ours")
             .arg(ours)

@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Args;
 
+use crate::libtorch;
 use crate::test;
 use crate::workspace::{Workspace, check, show};
 
@@ -16,16 +17,18 @@ pub(crate) struct Arguments {}
 /// Runs the checks.
 pub(crate) fn run(workspace: &Workspace, _: &Arguments) -> Result<ExitCode> {
     step(workspace.cargo(&["fmt", "--all", "--check"]))?;
-    step(workspace.cargo(&[
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "--deny",
-        "warnings",
-    ]))?;
-    let mut doc = workspace.cargo(&["doc", "--workspace", "--no-deps"]);
+    let libtorch = libtorch::ensure_if(workspace, true)?;
+    // Without networks first: what most programs are built from.
+    for what in [&[][..], &test::EVERYTHING] {
+        let mut clippy = workspace.cargo(&["clippy", "--all-targets"]);
+        clippy.args(what).args(["--", "--deny", "warnings"]);
+        libtorch.apply(&mut clippy);
+        step(clippy)?;
+    }
+    let mut doc = workspace.cargo(&["doc", "--no-deps"]);
+    doc.args(test::EVERYTHING);
     doc.env("RUSTDOCFLAGS", "--deny warnings");
+    libtorch.apply(&mut doc);
     step(doc)?;
     println!("== cargo xtask test");
     test::run(workspace, &test::Arguments::default())

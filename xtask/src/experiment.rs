@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use cargo_metadata::{Message, MetadataCommand};
 use clap::Args;
 
+use crate::libtorch::{self, Provision};
 use crate::workspace::Workspace;
 
 /// The package, and the binary in it.
@@ -37,15 +38,18 @@ pub(crate) struct Arguments {
 
 /// Builds the runner, then becomes it.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
-    let runner = build(workspace)?;
+    let needed = libtorch::needs::experiment(workspace, &arguments.rest);
+    let libtorch = libtorch::ensure_if(workspace, needed)?;
+    let runner = build(workspace, &libtorch)?;
     let mut command = Command::new(&runner);
     command.args(&arguments.rest);
+    libtorch.apply(&mut command);
     // Names of specs and the default result folder do not depend on the folder the user stands in.
     command.env("TRANSLEARN_WORKSPACE", workspace.root());
     hand_over(command).with_context(|| format!("`{}` could not be started", runner.display()))
 }
 
-fn build(workspace: &Workspace) -> Result<PathBuf> {
+fn build(workspace: &Workspace, libtorch: &Provision) -> Result<PathBuf> {
     let metadata = MetadataCommand::new()
         .manifest_path(workspace.root().join("Cargo.toml"))
         .no_deps()
@@ -56,14 +60,14 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
         .join("release")
         .join(RUNNER)
         .with_extension(std::env::consts::EXE_EXTENSION);
-    let mut cargo = workspace.cargo(&["build", "--release", "--package", RUNNER, "--bin", RUNNER]);
+    let mut cargo = build_command(workspace, libtorch);
     cargo
         .arg("--message-format=json-render-diagnostics")
         .stdout(Stdio::piped());
-    if built.exists() {
-        cargo.arg("--quiet");
-    } else {
+    if !built.exists() {
         eprintln!("building {RUNNER} in release mode; this happens once and takes a few minutes");
+    } else if libtorch.is_empty() {
+        cargo.arg("--quiet");
     }
     let mut child = cargo.spawn().context("cargo could not be started")?;
     let messages = child.stdout.take().context("cargo has no output")?;
@@ -82,6 +86,16 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
     runner.context("cargo built no executable")
 }
 
+/// The runner is built on libtorch only where an experiment asks for it.
+fn build_command(workspace: &Workspace, libtorch: &Provision) -> Command {
+    let mut cargo = workspace.cargo(&["build", "--release", "--package", RUNNER, "--bin", RUNNER]);
+    if !libtorch.is_empty() {
+        cargo.args(["--features", "deep"]);
+    }
+    libtorch.apply(&mut cargo);
+    cargo
+}
+
 /// Replaces this process where the system can, so that Ctrl-C reaches the runner alone.
 #[cfg(unix)]
 fn hand_over(mut command: Command) -> std::io::Result<ExitCode> {
@@ -96,4 +110,23 @@ fn hand_over(mut command: Command) -> std::io::Result<ExitCode> {
         .code()
         .and_then(|code| u8::try_from(code).ok())
         .map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_runner_is_built_on_libtorch_only_where_it_is_needed() {
+        let workspace = Workspace::at(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
+        let without = build_command(&workspace, &Provision::default());
+        assert!(without.get_args().all(|word| word != "deep"));
+        assert_eq!(without.get_envs().count(), 0);
+        let with = build_command(&workspace, &Provision::of(Path::new("/opt/torch"), None));
+        let words: Vec<_> = with.get_args().skip(without.get_args().count()).collect();
+        assert_eq!(words, ["--features", "deep"]);
+        assert!(with.get_envs().any(|(name, _)| name == "LIBTORCH"));
+    }
 }

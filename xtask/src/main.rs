@@ -11,6 +11,7 @@ mod bench;
 mod ci;
 mod data;
 mod experiment;
+mod libtorch;
 mod test;
 mod workspace;
 
@@ -38,6 +39,8 @@ enum Command {
     Experiment(experiment::Arguments),
     #[command(subcommand)]
     Data(data::Command),
+    #[command(subcommand)]
+    Libtorch(libtorch::Command),
     Test(test::Arguments),
     Bench(bench::Arguments),
     Ci(ci::Arguments),
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     let done = Workspace::find().and_then(|workspace| match arguments.command {
         Command::Experiment(arguments) => experiment::run(&workspace, &arguments),
         Command::Data(command) => data::run(&workspace, &command),
+        Command::Libtorch(command) => libtorch::run(&workspace, command),
         Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
         Command::Ci(arguments) => ci::run(&workspace, &arguments),

@@ -5,15 +5,20 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use crate::libtorch;
 use crate::workspace::{Workspace, check};
 
 /// Crates that stand outside the workspace, as those of its users do.
 const OUTSIDE: &[&str] = &["examples/custom-method"];
 
+/// The whole workspace, the runner with networks.
+pub(crate) const EVERYTHING: [&str; 3] =
+    ["--workspace", "--features", "translearn-experiment/deep"];
+
 /// Run every test, doctests included, then those of the example crates outside the workspace.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Arguments {
-    /// Handed on to `cargo test --workspace`; with any of these, the crates outside are left out.
+    /// Handed on to `cargo test` in place of `--workspace`; with any of these, the crates outside are left out.
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,
@@ -24,11 +29,13 @@ pub(crate) struct Arguments {
 
 /// Runs the tests.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
-    check(
-        workspace
-            .cargo(&["test", "--workspace"])
-            .args(&arguments.rest),
-    )?;
+    let libtorch = libtorch::ensure_if(workspace, libtorch::needs::test(&arguments.rest))?;
+    let mut cargo = workspace.cargo(&["test"]);
+    if arguments.rest.is_empty() {
+        cargo.args(EVERYTHING);
+    }
+    libtorch.apply(&mut cargo);
+    check(cargo.args(&arguments.rest))?;
     if arguments.rest.is_empty() {
         outside(workspace)?;
     }
