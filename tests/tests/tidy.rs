@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("translearn-core", &[]),
     ("translearn-assets", &[]),
     ("translearn-data", &["translearn-core", "translearn-assets"]),
+    ("translearn-weights", &["translearn-assets"]),
     ("translearn-learners", &["translearn-core"]),
     ("translearn-transport", &["translearn-core"]),
     (
@@ -45,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "translearn-core",
             "translearn-transport",
             "translearn-assets",
+            "translearn-weights",
         ],
     ),
     (
@@ -84,6 +86,7 @@ const EVERYTHING: &[&str] = &[
     "translearn-deep",
     "translearn-diagnostics",
     "translearn-experiment",
+    "translearn-weights",
 ];
 
 /// Crates from outside that only some may name, with the reason.
@@ -136,13 +139,13 @@ const ONLY: &[(&str, &[&str], &str)] = &[
     ),
     (
         "hdf5-reader",
-        &["translearn-data"],
-        "only `data` reads data files",
+        &["translearn-data", "translearn-weights"],
+        "data and weights are read in one place each",
     ),
     (
         "ndarray-npy",
-        &["translearn-data", "translearn-benches"],
-        "only `data` reads data files",
+        &["translearn-data", "translearn-deep", "translearn-benches"],
+        "only `data` reads data files; `deep` keeps its features",
     ),
     (
         "image",
@@ -154,7 +157,11 @@ const ONLY: &[(&str, &[&str], &str)] = &[
         &["translearn-data"],
         "only `data` reads data files",
     ),
-    ("zip", &["translearn-data"], "only `data` reads data files"),
+    (
+        "zip",
+        &["translearn-data", "translearn-weights", "xtask"],
+        "archives hold data, weights or libtorch",
+    ),
     ("tar", &["translearn-data"], "only `data` reads data files"),
 ];
 
