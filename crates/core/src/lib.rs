@@ -5,6 +5,7 @@ mod declare;
 pub mod distance;
 mod error;
 mod features;
+mod image;
 pub mod kernel;
 mod labels;
 mod learner;
@@ -23,6 +24,7 @@ mod transfer;
 pub use align::{Aligned, AlignedModel, Alignment, DomainMap, FitAlign, fit_aligned};
 pub use error::{TransferError, nearest_name};
 pub use features::{Csr, DENSE_LIMIT_BYTES, Features, check_same_features};
+pub use image::Image;
 pub use labels::{LabelSpace, Labels};
 pub use learner::{
     BaseLearner, FitSample, HonorsSampleWeights, Learner, LearnerInfo, Outputs, Prediction,

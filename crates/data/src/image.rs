@@ -71,6 +71,15 @@ pub struct ImageItem {
     pub pixels: Vec<u8>,
 }
 
+impl TryFrom<ImageItem> for translearn_core::Image {
+    type Error = translearn_core::TransferError;
+
+    fn try_from(item: ImageItem) -> Result<Self, Self::Error> {
+        let (height, width) = (item.height as usize, item.width as usize);
+        Self::new(height, width, item.channels, item.pixels)
+    }
+}
+
 /// Images that can be decoded one by one, in the order of their names.
 ///
 /// Only the files as they stand (compressed) are held in memory, and only those of an archive.
@@ -115,6 +124,17 @@ impl Images {
     /// Whether there is no image; never for a folder that was opened.
     pub fn is_empty(&self) -> bool {
         self.folder.is_empty()
+    }
+
+    /// The file of an image as it stands, which identifies it.
+    ///
+    /// # Errors
+    /// [`DataError::Io`].
+    ///
+    /// # Panics
+    /// When `index` is out of range, like all indexing.
+    pub fn bytes(&self, index: usize) -> Result<std::borrow::Cow<'_, [u8]>, DataError> {
+        self.folder.bytes(index)
     }
 
     /// The class folder of each image, or `None` when they lie in none.

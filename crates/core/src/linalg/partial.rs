@@ -117,8 +117,10 @@ fn grow_basis(
             .columns()
             .into_iter()
             .enumerate()
-            // A residual that is not a number is open as well.
-            .filter(|(_, r)| !(r.dot(r).sqrt() <= TOLERANCE * scale))
+            .filter(|(_, r)| {
+                let length = r.dot(r).sqrt();
+                length.is_nan() || length > TOLERANCE * scale
+            })
             .map(|(column, _)| column)
             .take(size.block)
             .collect();

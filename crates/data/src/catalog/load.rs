@@ -46,6 +46,13 @@ pub struct Part {
     pub(super) read: Reader,
 }
 
+impl Part {
+    /// Whether its rows are images, which [`Set::images`](super::Set::images) opens as they stand.
+    pub fn holds_images(&self) -> bool {
+        matches!(self.read, Reader::Images { .. })
+    }
+}
+
 /// How the rows of a part are read.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

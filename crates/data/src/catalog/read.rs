@@ -8,7 +8,7 @@ use translearn_assets::Cache;
 
 use super::load::{Only, Part, Reader};
 use super::set::{Select, Set};
-#[cfg(feature = "audio")]
+#[cfg(any(feature = "audio", feature = "image"))]
 use crate::folder::FolderParams;
 use crate::read::{self, ReadOptions, Variables, delimited, table_sample};
 use crate::{Cells, DataError, RawFeatures, RawLabels, RawSample, Table, text};
@@ -62,13 +62,9 @@ impl Set {
                 file,
                 folder,
                 options,
-            } => {
-                let path = match file {
-                    Some(file) => self.fetch(cache, file)?,
-                    None => self.fetch_folder(&folder.under, cache)?,
-                };
-                crate::image::read(&path, folder, options)
-            }
+            } => self
+                .open_images(file.as_deref(), folder, cache)?
+                .read(options),
             #[cfg(not(feature = "image"))]
             Reader::Images { .. } => Err(self.unsupported(
                 "a set of images",
@@ -93,6 +89,38 @@ impl Set {
                 })
             }
         }
+    }
+
+    /// The images that `select` names as they stand, to be decoded one by one: a list for each part, in the order of
+    /// [`Set::load`]'s rows.
+    ///
+    /// # Errors
+    /// [`DataError::Unsupported`] for a set that holds no images, and those of [`Set::select`] and [`Set::fetch`].
+    #[cfg(feature = "image")]
+    pub fn images(
+        &self,
+        select: &Select,
+        cache: &Cache,
+    ) -> Result<Vec<crate::image::Images>, DataError> {
+        let open = |part: &Part| match &part.read {
+            Reader::Images { file, folder, .. } => self.open_images(file.as_deref(), folder, cache),
+            _ => Err(self.unsupported("a set of vectors, texts or sounds", "use it as it is")),
+        };
+        self.select(select)?.into_iter().map(open).collect()
+    }
+
+    #[cfg(feature = "image")]
+    fn open_images(
+        &self,
+        file: Option<&str>,
+        folder: &FolderParams,
+        cache: &Cache,
+    ) -> Result<crate::image::Images, DataError> {
+        let path = match file {
+            Some(file) => self.fetch(cache, file)?,
+            None => self.fetch_folder(&folder.under, cache)?,
+        };
+        crate::image::Images::open(&path, folder)
     }
 
     /// The set's own folder, once every file below `under` is there.
