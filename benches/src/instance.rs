@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use ndarray::{Array2, Axis};
-use translearn_classical::instance::{KmmParams, TrAdaBoostParams};
+use translearn_classical::instance::{BoostingLoss, KmmParams, TrAdaBoostParams};
 use translearn_core::{
     Domain, Features, LabelSpace, Labels, SourceWeighter, Task, TransferMethod, TransferProblem,
 };
@@ -58,6 +58,8 @@ impl Case for TrAdaBoost {
         );
         let method = TrAdaBoostParams::default()
             .n_rounds(50)
+            // As the peer measures a row's loss.
+            .loss(BoostingLoss::Confidence)
             .learner(Tree::params().max_depth(3));
         let (elapsed, fitted) = timed(|| {
             let space = LabelSpace::numbered(source.1.n_codes().max(target.1.n_codes()));

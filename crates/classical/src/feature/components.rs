@@ -53,8 +53,8 @@ pub(crate) struct ComponentProblem {
     design: Design,
     /// `F`, `n x m`, source rows first.
     f: Array2<f64>,
-    /// `H F` with the centring matrix `H`.
-    centred: Array2<f64>,
+    /// `H F` with the centring matrix `H`, formed when it is needed.
+    centred: OnceLock<Array2<f64>>,
     /// `Fᵀ H F`, formed when a full decomposition needs it.
     scatter: OnceLock<Array2<f64>>,
 }
@@ -96,13 +96,11 @@ impl ComponentProblem {
                 (Design::Kernel { kernel, rows }, f)
             }
         };
-        let mean = f.mean_axis(Axis(0)).unwrap_or_default();
-        let centred = &f - &mean;
         Ok(Self {
             normalize,
             design,
             f,
-            centred,
+            centred: OnceLock::new(),
             scatter: OnceLock::new(),
         })
     }
@@ -128,13 +126,14 @@ impl ComponentProblem {
         let whiten = InverseRoot::new(&matmul(&self.f.t(), indicators)?, lambda)?;
         // As an operator first: multiplying the matrix out costs more than the few pairs that are wanted.
         let operator = |v: &Array2<f64>| {
-            let scattered = matmul(&self.centred, &whiten.apply(v)?)?;
-            whiten.apply(&matmul(&self.centred.t(), &scattered)?)
+            let scattered = self.centred_product(&whiten.apply(v)?)?;
+            // It is centred: `(H F)ᵀ` and `Fᵀ` do the same to it.
+            whiten.apply(&matmul(&self.f.t(), &scattered)?)
         };
         let leading = match eigh_largest_of(m, k, operator)? {
             Some((_, leading)) => leading,
             None => {
-                let scatter = self.scatter.get_or_init(|| gram(&self.centred));
+                let scatter = self.scatter.get_or_init(|| gram(self.centred()));
                 let whitened = whiten.apply(&whiten.apply(scatter)?.t().to_owned())?;
                 eigh(&whitened)?.largest(k)?.1
             }
@@ -148,11 +147,30 @@ impl ComponentProblem {
         })
     }
 
+    fn centred(&self) -> &Array2<f64> {
+        self.centred.get_or_init(|| centred(&self.f))
+    }
+
+    /// `H F v`.
+    fn centred_product(&self, v: &Array2<f64>) -> Result<Array2<f64>, LinalgError> {
+        match self.design {
+            // A kernel matrix is its own transpose, whose columns can be read as they lie; and its values are near each
+            // other in size, so nothing is lost by centring afterwards.
+            Design::Kernel { .. } => Ok(centred(&matmul(&self.f.t(), v)?)),
+            Design::Primal { .. } | Design::Linear { .. } => matmul(self.centred(), v),
+        }
+    }
+
     /// The rows of the fit on some components, source rows first.
     pub(crate) fn transform(&self, components: &Components) -> Result<Array2<f64>, TransferError> {
         let z = matmul(&self.f, &components.coefficients)?;
         Ok(normalized(&z.into(), self.normalize)?.into_owned())
     }
+}
+
+/// Each column less its mean.
+fn centred(x: &Array2<f64>) -> Array2<f64> {
+    x - &x.mean_axis(Axis(0)).unwrap_or_default()
 }
 
 /// `(λ I + Q Qᵀ)^{-1/2} = λ^{-1/2} I + W diag(δ) Wᵀ` with `Q = W diag(σ) Zᵀ` and `δ = (λ + σ²)^{-1/2} - λ^{-1/2}`.
