@@ -81,6 +81,47 @@ impl Progress {
     }
 }
 
+/// Shows how many images of a part have been turned into features.
+#[cfg(feature = "deep")]
+pub(crate) struct FeatureProgress(ProgressBar);
+
+#[cfg(feature = "deep")]
+impl FeatureProgress {
+    /// On a terminal a bar, elsewhere one line now.
+    #[expect(
+        clippy::print_stderr,
+        reason = "a plain line where there is no terminal for a bar"
+    )]
+    pub(crate) fn new(part: &str, images: usize) -> Self {
+        if !std::io::stderr().is_terminal() {
+            eprintln!(
+                "{part}: computing features of {images} images; they are kept for later runs"
+            );
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::new(images as u64);
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} images, {per_sec}, {eta} left")
+        {
+            bar.set_style(style);
+        }
+        bar.set_message(part.to_owned());
+        Self(bar)
+    }
+
+    /// So many are done.
+    pub(crate) fn done(&self, images: usize) {
+        self.0.set_position(images as u64);
+    }
+}
+
+#[cfg(feature = "deep")]
+impl Drop for FeatureProgress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 fn bar(total: usize, before: usize) -> ProgressBar {
     let bar = ProgressBar::new(total as u64).with_position(before as u64);
     let rate = |state: &ProgressState, text: &mut dyn Write| {

@@ -179,9 +179,27 @@ fn unknown_names_are_answered_with_their_neighbours() {
     );
     check(
         "name = \"own\"",
+        "name = \"own\"\nkind = \"audio\"",
+        17,
+        &["not yet `audio`"],
+    );
+    check(
+        "name = \"own\"",
         "name = \"own\"\nkind = \"images\"",
         17,
-        &["not yet `images`"],
+        &["needs `features`, the network that turns images into vectors"],
+    );
+    check(
+        "name = \"own\"",
+        "name = \"own\"\nfeatures = { backbone = \"resnet18\", weights = \"random\" }",
+        17,
+        &["`features` in task `own`", "goes with `kind = \"images\"`"],
+    );
+    check(
+        "name = \"own\"",
+        "name = \"own\"\nkind = \"images\"\nfeatures = { backbone = \"resnet18\", weight = \"random\" }",
+        18,
+        &["`weight`", "did you mean `weights`?"],
     );
     check(
         "lambda = 1",

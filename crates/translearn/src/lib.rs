@@ -5,10 +5,14 @@ pub use translearn_classical as classical;
 pub use translearn_core as core;
 #[cfg(feature = "data")]
 pub use translearn_data as data;
+#[cfg(feature = "deep")]
+pub use translearn_deep as deep;
 #[cfg(feature = "experiment")]
 pub use translearn_experiment as experiment;
 #[cfg(feature = "learners")]
 pub use translearn_learners as learners;
+#[cfg(feature = "weights")]
+pub use translearn_weights as weights;
 
 /// What most programs use.
 pub mod prelude {

@@ -37,7 +37,7 @@ pub(super) fn short_hash(value: &Value) -> String {
     hash
 }
 
-pub(super) fn hex(digest: impl AsRef<[u8]>) -> String {
+pub(crate) fn hex(digest: impl AsRef<[u8]>) -> String {
     digest
         .as_ref()
         .iter()

@@ -8,22 +8,31 @@ use translearn_core::Features;
 use translearn_data::folder::{Folder, FolderParams};
 use translearn_data::{Cells, DataError, RawFeatures, RawLabels, RawSample, catalog, embedded};
 
-use super::canonical::hex;
+use super::hex;
+
+/// What [`translearn_data::image::Images`] takes where no endings are named.
+const IMAGE_EXTENSIONS: &[&str] = &["png", "jpg", "jpeg"];
 use crate::spec::{Origin, Spec, SpecError, SpecProblem};
 
 /// SHA-256 of each set or file, by its name in [`Origin::files`].
 pub(super) fn checksums(spec: &Spec) -> Result<BTreeMap<String, String>, SpecError> {
     let mut sums = BTreeMap::new();
     for task in &spec.tasks {
+        let fail = |error| {
+            SpecProblem::data(&format!("task `{}`", task.name), error)
+                .at(&spec.file, Some(task.line))
+        };
+        if let Some(features) = &task.features
+            && let Some(hash) = weights_checksum(&features.weights, spec.base()).map_err(fail)?
+        {
+            sums.insert(features.weights.clone(), hex(hash.finalize()));
+        }
         for origin in task.parts().map(|part| &part.from) {
             for name in origin.files() {
                 if sums.contains_key(&name) {
                     continue;
                 }
-                let hash = checksum(origin, &name, spec.base()).map_err(|error| {
-                    SpecProblem::data(&format!("task `{}`", task.name), error)
-                        .at(&spec.file, Some(task.line))
-                })?;
+                let hash = checksum(origin, &name, spec.base()).map_err(fail)?;
                 if let Some(hash) = hash {
                     sums.insert(name, hex(hash.finalize()));
                 }
@@ -31,6 +40,22 @@ pub(super) fn checksums(spec: &Spec) -> Result<BTreeMap<String, String>, SpecErr
         }
     }
     Ok(sums)
+}
+
+/// What images become depends on the weights, too; `None` where those are drawn.
+fn weights_checksum(weights: &str, base: &Path) -> Result<Option<Sha256>, DataError> {
+    let mut hash = Sha256::new();
+    let file = base.join(weights);
+    if let Ok(published) = translearn_weights::pretrained::get(weights) {
+        for file in &published.manifest.files {
+            hash.update(format!("{} {}\n", file.sha256, file.path));
+        }
+    } else if file.is_file() {
+        update_with_file(&mut hash, &file)?;
+    } else {
+        return Ok(None);
+    }
+    Ok(Some(hash))
 }
 
 /// `None` for a label that turns out to be no file of its own.
@@ -52,9 +77,13 @@ fn checksum(origin: &Origin, name: &str, base: &Path) -> Result<Option<Sha256>, 
             }
             update_with_file(&mut hash, &file)?;
         }
-        Origin::Texts { path, folder } => {
+        Origin::Texts { path, folder } | Origin::Images { path, folder } => {
             let path = base.join(path);
             if path.is_dir() {
+                let folder = match origin {
+                    Origin::Images { .. } => &folder.clone().or_extensions(IMAGE_EXTENSIONS),
+                    _ => folder,
+                };
                 update_with_folder(&mut hash, &path, folder)?;
             } else {
                 update_with_file(&mut hash, &path)?;

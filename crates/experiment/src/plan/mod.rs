@@ -13,6 +13,7 @@ use translearn_core::metrics::Metric;
 use translearn_core::{Registry, seed};
 
 pub use canonical::canonical_json;
+pub(crate) use canonical::hex;
 
 use crate::SCHEMA;
 use crate::spec::{MethodSpec, Spec, SpecError, TaskSpec};
@@ -187,7 +188,12 @@ pub fn expand(
     let base = absolute(spec.base());
     let mut trials = Vec::new();
     for task in &spec.tasks {
-        let names: BTreeSet<String> = task.parts().flat_map(|part| part.from.files()).collect();
+        let weights = task
+            .features
+            .as_ref()
+            .map(|features| features.weights.clone());
+        let files = task.parts().flat_map(|part| part.from.files());
+        let names: BTreeSet<String> = files.chain(weights).collect();
         let of_task = |(name, sum): (&String, &String)| {
             names.contains(name).then(|| (name.clone(), sum.clone()))
         };

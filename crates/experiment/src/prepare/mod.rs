@@ -14,6 +14,7 @@ mod cache;
 mod check;
 mod draw;
 mod encode;
+mod images;
 mod raw;
 
 use translearn_core::{Features, LabelSpace, Labels, TransferError, TransferProblem};
@@ -106,6 +107,23 @@ pub enum PrepareError {
     /// The parts do not make a problem.
     #[error(transparent)]
     Transfer(#[from] TransferError),
+    /// Images in a program that cannot compute with networks.
+    #[error(
+        "{part}: this program was built without libtorch and cannot compute features; `cargo xtask experiment` builds one that can"
+    )]
+    NoDeep {
+        /// `source`, `target` or `test part`, with its name.
+        part: String,
+    },
+    /// Features that a network could not compute.
+    #[cfg(feature = "deep")]
+    #[error("{part}: {error}")]
+    Deep {
+        /// `source`, `target` or `test part`, with its name.
+        part: String,
+        /// The reason.
+        error: Box<translearn_deep::DeepError>,
+    },
     /// A part without labels that needs them.
     #[error("{part} has no labels, which are needed {why}; name the column or array with `label`")]
     NoLabels {

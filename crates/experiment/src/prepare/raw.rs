@@ -11,6 +11,7 @@ use translearn_data::{
 
 use super::draw::draw;
 use super::encode::encode;
+use super::images;
 use super::{PrepareError, PreparedTask};
 use crate::spec::{Draw, Origin, Output, Part, TaskSpec};
 
@@ -69,13 +70,13 @@ impl RawTask {
         let sources = task
             .source
             .iter()
-            .map(|part| read_part("source", part, base));
+            .map(|part| read_part("source", part, task, base));
         let sources = sources.collect::<Result<Vec<_>, _>>()?;
-        let target = read_part("target", &task.target, base)?;
+        let target = read_part("target", &task.target, task, base)?;
         let test = task
             .test
             .as_ref()
-            .map(|part| read_part("test part", part, base))
+            .map(|part| read_part("test part", part, task, base))
             .transpose()?;
 
         let all = || sources.iter().chain([&target]).chain(&test);
@@ -270,7 +271,7 @@ fn complement(rows: &[usize], n: usize) -> Vec<usize> {
         .collect()
 }
 
-fn read_part(role: &str, part: &Part, base: &Path) -> Result<Read, PrepareError> {
+fn read_part(role: &str, part: &Part, task: &TaskSpec, base: &Path) -> Result<Read, PrepareError> {
     let domain = match &part.from {
         Origin::Set {
             domain: Some(domain),
@@ -279,7 +280,10 @@ fn read_part(role: &str, part: &Part, base: &Path) -> Result<Read, PrepareError>
         other => other.name(),
     };
     let name = format!("{role} {domain}");
-    let mut sample = load(&part.from, base).map_err(PrepareError::data(&name))?;
+    let mut sample = match &task.features {
+        Some(features) => images::load(&name, &part.from, features, base)?,
+        None => load(&part.from, base).map_err(PrepareError::data(&name))?,
+    };
     let mut rows: Vec<usize> = (0..n_rows(&sample.features)).collect();
     if let Some(classes) = &part.classes {
         let Some(labels) = &sample.labels else {
@@ -316,6 +320,9 @@ fn load(origin: &Origin, base: &Path) -> Result<RawSample, DataError> {
         }
         Origin::File { path, options } => read::file(&base.join(path), options),
         Origin::Texts { path, folder } => text::read(&base.join(path), folder),
+        Origin::Images { path, folder } => {
+            translearn_data::image::read(&base.join(path), folder, &Default::default())
+        }
     }
 }
 

@@ -26,6 +26,7 @@
 //! | `seeds` | a number n for the seeds 0 to n − 1, or a list | 1 |
 //! | `metrics` | names of [`Metric`]; each task gets those of its kind | `accuracy macro_f1 rmse r2` |
 //! | `preprocess` | [`Step`]s in order | none |
+//! | `features` | [`FeaturesSpec`] of the tasks of images that have none of their own | none |
 //! | `baselines` | whether the baselines are added to every task | true |
 //! | `timeout_seconds`, `memory_limit` | limits of one trial; memory in bytes or as `"4 GiB"` | none |
 //! | `[[task]]` | see [`TaskSpec`] | at least one |
@@ -51,7 +52,7 @@ use translearn_core::metrics::Metric;
 pub use error::{SpecError, SpecProblem};
 pub(crate) use method::flatten;
 pub use method::{GridPoint, LearnerSpec, MethodSpec, SelectBy};
-pub use task::{Draw, Kind, Origin, Output, Part, TaskSpec};
+pub use task::{Draw, FeaturesSpec, Kind, Origin, Output, Part, TaskSpec};
 pub use translearn_data::preprocess::Step;
 
 /// An experiment as it was understood: defaults filled in, names checked.

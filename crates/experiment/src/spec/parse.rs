@@ -10,7 +10,7 @@ use translearn_core::metrics::Metric;
 use super::section::{Document, Section};
 use super::{MethodSpec, Spec, SpecError, SpecProblem, TaskSpec};
 use crate::SCHEMA;
-use crate::spec::Step;
+use crate::spec::{FeaturesSpec, Step};
 
 pub(super) fn parse(text: &str, file: &Path, registry: &Registry) -> Result<Spec, SpecError> {
     let mut top = Document::parse(file, text)?;
@@ -20,6 +20,7 @@ pub(super) fn parse(text: &str, file: &Path, registry: &Registry) -> Result<Spec
     let seeds = top.optional_at::<Seeds>("seeds")?;
     let metrics = top.take("metrics");
     let preprocess = top.optional::<Vec<Step>>("preprocess")?.unwrap_or_default();
+    let features = top.optional::<FeaturesSpec>("features")?;
     let baselines = top.optional("baselines")?.unwrap_or(true);
     let timeout = top.optional_at::<f64>("timeout_seconds")?;
     let memory = top.optional_at::<Bytes>("memory_limit")?;
@@ -70,7 +71,7 @@ pub(super) fn parse(text: &str, file: &Path, registry: &Registry) -> Result<Spec
         .ok_or_else(|| top.missing("task"))?;
     let tasks = tasks
         .into_iter()
-        .map(|section| TaskSpec::parse(section, &preprocess, &metrics))
+        .map(|section| TaskSpec::parse(section, &preprocess, features.as_ref(), &metrics))
         .collect::<Result<Vec<_>, _>>()?;
     for (index, task) in tasks.iter().enumerate() {
         if let Some(first) = tasks[..index].iter().find(|first| first.name == task.name) {

@@ -9,13 +9,15 @@ use translearn_data::text::TextParams;
 use translearn_data::{DataError, RawLabels, embedded};
 
 use super::section::Section;
-use super::{Draw, Kind, Origin, Output, Part, SpecError, SpecProblem, Step, TaskSpec};
+use super::{
+    Draw, FeaturesSpec, Kind, Origin, Output, Part, SpecError, SpecProblem, Step, TaskSpec,
+};
 
 /// The kinds of the contract, and whether tasks of that kind can be run.
 const KINDS: [(&str, Option<Kind>); 8] = [
     ("vectors", Some(Kind::Vectors)),
     ("text", Some(Kind::Text)),
-    ("images", None),
+    ("images", Some(Kind::Images)),
     ("audio", None),
     ("graph", None),
     ("multitask", None),
@@ -27,6 +29,7 @@ const KINDS: [(&str, Option<Kind>); 8] = [
 #[derive(Clone, Copy, Default)]
 struct Facts {
     texts: Option<bool>,
+    images: bool,
     output: Option<Output>,
 }
 
@@ -38,10 +41,11 @@ enum Side {
 }
 
 impl TaskSpec {
-    /// `preprocess` and `metrics` are those of the specification.
+    /// `preprocess`, `features` and `metrics` are those of the specification.
     pub(super) fn parse(
         mut section: Section<'_>,
         preprocess: &[Step],
+        features: Option<&FeaturesSpec>,
         metrics: &[Metric],
     ) -> Result<Self, SpecError> {
         let name = section.optional_at::<String>("name")?;
@@ -49,7 +53,7 @@ impl TaskSpec {
             section.place = format!("task `{name}`");
         }
         let place = section.place.clone();
-        let kind = parse_kind(&mut section)?;
+        let (kind, kind_line) = parse_kind(&mut section)?;
         let output = section.optional_at::<Output>("output")?;
         let classes = parse_classes(&mut section)?;
         let sources = section.sections("source", &format!("the source of {place}"))?;
@@ -61,21 +65,30 @@ impl TaskSpec {
             .unwrap_or_else(|| preprocess.to_vec());
         let text = section.optional_at::<TextParams>("text")?;
         let table = section.optional_at::<TableParams>("table")?;
+        let own_features = section.optional_at::<FeaturesSpec>("features")?;
         section.finish()?;
 
         let (name, line) = name.ok_or_else(|| section.missing("name"))?;
         if name.trim().is_empty() || name.contains(char::is_control) {
             return Err(section.invalid("name", line, "expected a name in one line"));
         }
-        if let (Kind::Vectors, Some((_, line))) = (kind, &text) {
-            return Err(section.invalid("text", *line, "goes with `kind = \"text\"`"));
+        for (key, line, goes_with) in [
+            ("text", text.as_ref().map(|t| t.1), Kind::Text),
+            ("table", table.as_ref().map(|t| t.1), Kind::Vectors),
+            ("features", own_features.as_ref().map(|t| t.1), Kind::Images),
+        ] {
+            if let Some(line) = line.filter(|_| kind != goes_with) {
+                let reason = format!("goes with `kind = \"{}\"`", goes_with.name());
+                return Err(section.invalid(key, line, reason));
+            }
         }
-        if let (Kind::Text, Some((_, line))) = (kind, &table) {
-            return Err(section.invalid(
-                "table",
-                *line,
-                "goes with tables, not with `kind = \"text\"`",
-            ));
+        let features = match kind {
+            Kind::Images => own_features.map(|(own, _)| own).or(features.cloned()),
+            Kind::Vectors | Kind::Text => None,
+        };
+        if kind == Kind::Images && features.is_none() {
+            let reason = "needs `features`, the network that turns images into vectors";
+            return Err(section.invalid("kind", kind_line, reason));
         }
         if let Some((params, line)) = &text {
             params
@@ -127,22 +140,25 @@ impl TaskSpec {
             preprocess,
             text: match kind {
                 Kind::Text => Some(text.map_or_else(TextParams::default, |(params, _)| params)),
-                Kind::Vectors => None,
+                Kind::Vectors | Kind::Images => None,
             },
+            features,
             table: table.map_or_else(TableParams::default, |(params, _)| params),
             line: section.line,
         })
     }
 }
 
-fn parse_kind(section: &mut Section<'_>) -> Result<Kind, SpecError> {
+/// The kind, with its line.
+fn parse_kind(section: &mut Section<'_>) -> Result<(Kind, usize), SpecError> {
     let Some((name, line)) = section.optional_at::<String>("kind")? else {
-        return Ok(Kind::Vectors);
+        return Ok((Kind::Vectors, section.line));
     };
     match KINDS.iter().find(|(known, _)| *known == name) {
-        Some((_, Some(kind))) => Ok(*kind),
+        Some((_, Some(kind))) => Ok((*kind, line)),
         Some((_, None)) => {
-            let reason = format!("this version runs `vectors` and `text`, not yet `{name}`");
+            let reason =
+                format!("this version runs `vectors`, `text` and `images`, not yet `{name}`");
             Err(section.invalid("kind", line, reason))
         }
         None => {
@@ -300,6 +316,13 @@ fn parse_part(
                         folder: Clone::clone(&folder),
                     })
                 }
+                Kind::Images => {
+                    let folder = section.rest_as()?;
+                    Box::new(move |path| Origin::Images {
+                        path,
+                        folder: Clone::clone(&folder),
+                    })
+                }
                 Kind::Vectors => {
                     let options = section.rest_as()?;
                     Box::new(move |path| Origin::File {
@@ -309,7 +332,8 @@ fn parse_part(
                 }
             };
             let test = test.map(|(path, _)| part(origin(path)));
-            let output = classes.is_some().then_some(Output::Classification);
+            let output =
+                (classes.is_some() || kind == Kind::Images).then_some(Output::Classification);
             Ok((
                 part(origin(path)),
                 test,
@@ -350,6 +374,9 @@ fn check_texts(
         (Kind::Text, Some(false)) => {
             format!("`{name}` holds vectors, so the task is not of `kind = \"text\"`")
         }
+        (Kind::Images, _) if !facts.images => {
+            format!("`{name}` holds no images, so the task is not of `kind = \"images\"`")
+        }
         _ => return Ok(()),
     };
     Err(section.invalid("set", section.line, reason))
@@ -368,6 +395,7 @@ fn set_facts(name: &str, domain: Option<&str>, split: Option<&str>) -> Result<Fa
         };
         return Ok(Facts {
             texts: Some(false),
+            images: false,
             output: Some(output),
         });
     }
@@ -392,6 +420,7 @@ fn set_facts(name: &str, domain: Option<&str>, split: Option<&str>) -> Result<Fa
     };
     Ok(Facts {
         texts: Some(parts.iter().all(|part| part.columns.is_none())),
+        images: parts.iter().all(|part| part.holds_images()),
         output: Some(output),
     })
 }

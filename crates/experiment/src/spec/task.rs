@@ -20,17 +20,18 @@ use super::is_none_or_default;
 /// | `name` | its name | required |
 /// | `source` | a part of the data, or a list of them | required |
 /// | `target` | a part of the data; with `test_split` or `test` a part of it is kept for scoring | required |
-/// | `kind` | `"vectors"` or `"text"` | `"vectors"` |
+/// | `kind` | `"vectors"`, `"text"` or `"images"` | `"vectors"` |
 /// | `output` | `"classification"` or `"regression"` | what the data says, else what the metrics say |
 /// | `classes` | new classes made of the labels, for both sides | the labels |
 /// | `labelled` | labelled target rows, drawn by seed: `{ per_class = 3 }`, `{ fraction = 0.01 }`, `{ count = 20 }` | none |
 /// | `source_sample` | the source rows taken, drawn by seed in the same ways | all |
 /// | `preprocess` | steps, in place of the specification's | the specification's |
 /// | `text` | [`TextParams`], for `kind = "text"` | their defaults |
+/// | `features` | [`FeaturesSpec`], for `kind = "images"`: the network that turns them into vectors | the specification's |
 /// | `table` | [`TableParams`], for tables with categories or missing values | their defaults |
 ///
 /// A part is `{ set = …, domain = …, split = … }` or `{ file = …, label = … }` with the keys of [`ReadOptions`] (of
-/// [`FolderParams`] for `kind = "text"`), and may have `classes` of its own.
+/// [`FolderParams`] for `kind = "text"` and `kind = "images"`), and may have `classes` of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskSpec {
     /// Its name.
@@ -60,6 +61,9 @@ pub struct TaskSpec {
     /// How texts become vectors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<TextParams>,
+    /// How images become vectors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeaturesSpec>,
     /// How tables become vectors.
     #[serde(default, skip_serializing_if = "is_none_or_default")]
     pub table: TableParams,
@@ -84,6 +88,38 @@ pub enum Kind {
     Vectors,
     /// Documents, turned into vectors by [`TextParams`].
     Text,
+    /// Images, turned into vectors by a network: [`FeaturesSpec`].
+    Images,
+}
+
+impl Kind {
+    /// Its name in specifications.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vectors => "vectors",
+            Self::Text => "text",
+            Self::Images => "images",
+        }
+    }
+}
+
+/// How images become vectors: the output of a layer of a network that does not learn.
+///
+/// | key | meaning | default |
+/// |---|---|---|
+/// | `backbone` | the network's name | required |
+/// | `weights` | published weights by name, a file relative to the specification's folder, or `"random"`: first values, as a control | required |
+/// | `layer` | the layer whose output is taken | the backbone's features, before its classifier |
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeaturesSpec {
+    /// The network's name.
+    pub backbone: String,
+    /// Where its weights come from.
+    pub weights: String,
+    /// The layer whose output is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<String>,
 }
 
 /// What is predicted.
@@ -150,6 +186,13 @@ pub enum Origin {
         /// Which files are taken.
         folder: FolderParams,
     },
+    /// Images in class folders, on disk or in an archive.
+    Images {
+        /// Relative to the specification's folder.
+        path: PathBuf,
+        /// Which files are taken.
+        folder: FolderParams,
+    },
 }
 
 impl Origin {
@@ -157,7 +200,9 @@ impl Origin {
     pub fn name(&self) -> String {
         match self {
             Self::Set { name, .. } => name.clone(),
-            Self::File { path, .. } | Self::Texts { path, .. } => path.display().to_string(),
+            Self::File { path, .. } | Self::Texts { path, .. } | Self::Images { path, .. } => {
+                path.display().to_string()
+            }
         }
     }
 

@@ -1,0 +1,134 @@
+//! Images become vectors by a network, from the specification to the trial. Without the feature `deep` the program says
+//! what is missing.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Done, Lab};
+
+/// A grainy image of a brightness.
+fn png(path: &Path, brightness: u8, tint: u8) {
+    let side = 40_u32;
+    let pixels = (0..side * side).flat_map(|i| {
+        let grain = (i * 37 % 23) as u8;
+        [
+            brightness + grain,
+            brightness / 2 + tint + grain,
+            brightness,
+        ]
+    });
+    image::RgbImage::from_raw(side, side, pixels.collect())
+        .unwrap()
+        .save(path)
+        .unwrap();
+}
+
+fn lab() -> Lab {
+    let lab = Lab::new(env!("CARGO_BIN_EXE_translearn-experiment"));
+    for (domain, offset) in [("old", 0), ("new", 20)] {
+        for (class, brightness) in [("dark", 20), ("light", 150)] {
+            let folder = lab.path(&format!("{domain}/{class}"));
+            fs::create_dir_all(&folder).unwrap();
+            for i in 0..6 {
+                png(&folder.join(format!("{i}.png")), brightness + offset, 3 * i);
+            }
+        }
+    }
+    lab
+}
+
+fn run(lab: &Lab, features: &str, out: &str) -> Done {
+    let text = format!(
+        "schema = 1\nname = \"images\"\nmetrics = [\"accuracy\"]\nfeatures = {features}\n\
+         [[task]]\nname = \"old to new\"\nkind = \"images\"\nsource = {{ file = \"old\" }}\n\
+         target = {{ file = \"new\" }}\n[[method]]\nuse = \"coral\"\nlearner = {{ use = \"ncm\" }}\n"
+    );
+    lab.write("images.toml", &text);
+    let mut command = lab.command(&["run", "images.toml", "--out", out]);
+    command.env("TRANSLEARN_CACHE", lab.path("cache"));
+    Done::from(command.output().unwrap())
+}
+
+const FEATURES: &str = "{ backbone = \"cifar-resnet20\", weights = \"random\" }";
+
+#[cfg(not(feature = "deep"))]
+#[test]
+fn without_libtorch_the_program_says_how_to_get_it() {
+    let done = run(&lab(), FEATURES, "out");
+    assert_eq!(done.code, Some(2));
+    assert!(
+        done.stderr.contains("cargo xtask experiment"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[cfg(feature = "deep")]
+#[test]
+fn every_method_runs_on_features_that_are_computed_once() {
+    let lab = lab();
+    let done = run(&lab, FEATURES, "out");
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("features of 12 images"),
+        "{}",
+        done.stderr
+    );
+    let trials = lab.trials("out");
+    assert!(trials.len() == 2 && trials.iter().all(|trial| trial["status"] == "ok"));
+    assert!(
+        trials
+            .iter()
+            .all(|trial| trial["n_features"] == 64 && trial["n_test"] == 12)
+    );
+    let kept = || fs::read_dir(lab.path("cache/features")).unwrap().count();
+    assert_eq!(kept(), 2, "source and target");
+
+    let again = run(&lab, FEATURES, "again");
+    assert!(!again.stderr.contains("features of"), "{}", again.stderr);
+    assert_eq!(lab.trials("again"), trials);
+
+    // Another layer is another matrix, and another trial.
+    let deeper = "{ backbone = \"cifar-resnet20\", weights = \"random\", layer = \"linear\" }";
+    assert_eq!(run(&lab, deeper, "deeper").code, Some(0));
+    assert_eq!(kept(), 4);
+    assert_eq!(lab.trials("deeper")[0]["n_features"], 10);
+    assert_ne!(lab.trials("deeper")[0]["trial"], trials[0]["trial"]);
+
+    // An image that changes is seen.
+    png(&lab.path("new/dark/0.png"), 90, 5);
+    assert_eq!(run(&lab, FEATURES, "changed").code, Some(0));
+    assert_eq!(kept(), 5);
+}
+
+#[cfg(feature = "deep")]
+#[test]
+fn what_cannot_be_computed_is_an_error_of_the_specification() {
+    let lab = lab();
+    for (features, part) in [
+        (
+            "{ backbone = \"cifar-resnet21\", weights = \"random\" }",
+            "did you mean `cifar-resnet20`?",
+        ),
+        (
+            "{ backbone = \"resnet18\", weights = \"weights.pt\" }",
+            "there is no weights or file `weights.pt`",
+        ),
+        (
+            "{ backbone = \"cifar-resnet20\", weights = \"random\", layer = \"avgpol\" }",
+            "did you mean `avgpool`?",
+        ),
+        (
+            "{ backbone = \"resnet18\", weights = \"images.toml\" }",
+            "images.toml",
+        ),
+    ] {
+        let done = run(&lab, features, "out");
+        assert_eq!(done.code, Some(2), "{features}");
+        assert!(done.stderr.contains(part), "{}", done.stderr);
+        assert!(done.stderr.contains("line 5"), "{}", done.stderr);
+    }
+}
