@@ -67,6 +67,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "translearn-classical",
             "translearn-diagnostics",
             "translearn-deep",
+            "translearn-weights",
         ],
     ),
     // The facade, the tests and the benches see everything.

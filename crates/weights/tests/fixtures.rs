@@ -1,4 +1,8 @@
 //! Files that torch, safetensors, h5py, Keras and libtorch wrote (`fixtures/make_fixtures.py`), number by number.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test, whose helpers clippy does not know as such"
+)]
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,9 @@
 //! Pickles that want to run code, take all memory or lead the reader astray; cuts and flipped bytes. Each ends in a typed
 //! error or in tensors of the size they claim.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test, whose helpers clippy does not know as such"
+)]
 
 use std::path::Path;
 

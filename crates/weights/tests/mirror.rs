@@ -1,5 +1,9 @@
 //! Published files, where they are at hand: `TRANSLEARN_MIRROR=folder`. Without it each test says what it skips.
-#![expect(clippy::print_stdout, reason = "a test that skips says so")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test, whose helpers clippy does not know as such"
+)]
 
 use std::path::Path;
 
