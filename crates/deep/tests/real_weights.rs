@@ -1,7 +1,10 @@
 //! Published weights on real images. The files are taken from the folder that `TRANSLEARN_MIRROR` names; without it these
 //! tests say that they are skipped.
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
-#![expect(clippy::print_stdout, reason = "a test says what it skips and where it ran")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a test says what it skips and where it ran"
+)]
 
 use std::env;
 use std::path::{Path, PathBuf};
