@@ -35,6 +35,8 @@ fn all_are_understood() {
     }
     let expected = [
         ("digits-jda", 2 * 5),
+        // Four methods, and a baseline for the nearest neighbour.
+        ("hymenoptera-features", 2 * 5),
         ("newsgroups-tradaboost", 3 * 6 * 10),
         ("office-caltech-1nn", 12 * 3),
         ("office-caltech-coral", 12 * 6),
