@@ -38,7 +38,7 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 ///         .then(scope.enter("flatten").layer(Flatten)))
 /// })?;
 /// let transform = Transform { resize: None, crop: None, mean: vec![0.5], std: vec![0.5] };
-/// let images = (0..3).map(|i| Ok(Image::new(8, 8, 1, vec![40 * i; 64])?));
+/// let images = (0..3).map(|i| Image::new(8, 8, 1, vec![40 * i; 64]));
 /// let features = Extractor::new(&network, transform, ["flatten"])?.extract(images, |_| ())?;
 /// assert_eq!(features.dim(), (3, 5));
 /// # Ok::<(), translearn_deep::DeepError>(())
