@@ -276,7 +276,11 @@ fn every_crate_says_what_it_is() {
 #[test]
 fn every_data_set_has_licence_and_checksums() {
     let mut n_sets = 0;
-    for (path, text) in texts(&root().join("crates/data/manifests")) {
+    let folders = ["crates/data/manifests", "crates/weights/manifests"];
+    for (path, text) in folders
+        .iter()
+        .flat_map(|folder| texts(&root().join(folder)))
+    {
         let name = path.display();
         let manifest: toml::Table =
             toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -10,7 +10,8 @@ use crate::workspace::Workspace;
 
 /// List, fetch and verify data sets.
 ///
-/// The sets are those with a manifest in `crates/data/manifests/`. Files are taken from `TRANSLEARN_MIRROR` (a folder
+/// The sets are those with a manifest in `crates/data/manifests/`, and pretrained weights with one in
+/// `crates/weights/manifests/`. Files are taken from `TRANSLEARN_MIRROR` (a folder
 /// with `<set>/<path>`), else from the cache (`TRANSLEARN_CACHE`, else the user's cache folder), else downloaded there.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -33,9 +34,7 @@ pub(crate) enum Command {
 
 /// Runs one of the commands on the manifests of the workspace.
 pub(crate) fn run(workspace: &Workspace, command: &Command) -> Result<ExitCode> {
-    let folder = workspace.root().join("crates/data/manifests");
-    let all = Manifest::read_folder(&folder)
-        .with_context(|| format!("manifests of `{}`", folder.display()))?;
+    let all = manifests(workspace)?;
     let cache = Cache::from_env()?;
     let good = match command {
         Command::List { sets } => list(&cache, &choose(all, sets)?)?,
@@ -43,6 +42,20 @@ pub(crate) fn run(workspace: &Workspace, command: &Command) -> Result<ExitCode> 
         Command::Verify { sets } => verify(&cache, &choose(all, sets)?),
     };
     Ok(ExitCode::from(u8::from(!good)))
+}
+
+/// What the workspace knows, in the order of the names.
+fn manifests(workspace: &Workspace) -> Result<Vec<Manifest>> {
+    let mut all = Vec::new();
+    for folder in ["crates/data/manifests", "crates/weights/manifests"] {
+        let folder = workspace.root().join(folder);
+        all.extend(
+            Manifest::read_folder(&folder)
+                .with_context(|| format!("manifests of `{}`", folder.display()))?,
+        );
+    }
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(all)
 }
 
 /// The manifests of these names, in the order named; all when none is named.
@@ -250,12 +263,11 @@ mod tests {
 
     #[test]
     fn every_manifest_of_the_workspace_is_readable() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/data/manifests");
-        let all = Manifest::read_folder(&folder).unwrap();
-        assert!(
-            all.iter()
-                .any(|manifest| manifest.name == "office-caltech10-surf")
-        );
+        let workspace = Workspace::at(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
+        let all = manifests(&workspace).unwrap();
+        for name in ["office-caltech10-surf", "mobilenet025-imagenet"] {
+            assert!(all.iter().any(|manifest| manifest.name == name), "{name}");
+        }
     }
 
     #[test]

@@ -15,6 +15,9 @@ use translearn_core::DENSE_LIMIT_BYTES;
 use crate::folder::{Folder, FolderParams};
 use crate::{DataError, RawFeatures, RawLabels, RawSample};
 
+/// Endings of the files taken where none are named.
+pub const EXTENSIONS: &[&str] = &["png", "jpg", "jpeg"];
+
 /// Images are not scaled up beyond this many pixels a side.
 const SIDE_LIMIT: u32 = 8192;
 
@@ -110,7 +113,7 @@ impl Images {
     /// # Errors
     /// Those of [`Folder::open`].
     pub fn open(path: &Path, params: &FolderParams) -> Result<Self, DataError> {
-        let params = params.or_extensions(&["png", "jpg", "jpeg"]);
+        let params = params.or_extensions(EXTENSIONS);
         Ok(Self {
             folder: Folder::open(path, &params)?,
         })

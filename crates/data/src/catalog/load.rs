@@ -25,7 +25,6 @@ pub(super) struct Load {
     pub(super) attributes: Option<AttributeFiles>,
     pub(super) episodes: Option<EpisodeFile>,
     pub(super) words: Vec<WordFile>,
-    pub(super) weights: Vec<WeightFile>,
 }
 
 /// Rows that are read together: a domain, a split of it, or the whole set, with the shape they have.
@@ -147,16 +146,4 @@ pub enum WordFormat {
     Text,
     /// word2vec's binary format.
     Word2vec,
-}
-
-/// A safetensors file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WeightFile {
-    /// Path in the set.
-    pub file: String,
-    /// Number of tensors.
-    pub tensors: usize,
-    /// Numbers in all tensors together.
-    pub numbers: usize,
 }

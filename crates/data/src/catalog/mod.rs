@@ -5,8 +5,8 @@
 //! verifies them and reads the rows that a [`Select`] names.
 //!
 //! What does not fit into rows and one label each has its own way in: networks ([`Set::graph`]), many tasks at once
-//! ([`Set::tasks`]), classes described by attributes ([`Set::attributes`]), one-shot runs (`Set::episodes`, with the feature `image`), word vectors
-//! ([`Set::words`]) and weights ([`Set::weights`]).
+//! ([`Set::tasks`]), classes described by attributes ([`Set::attributes`]), one-shot runs (`Set::episodes`, with the feature `image`) and word
+//! vectors ([`Set::words`]). Weights of networks have a catalog of their own, in `translearn-weights`.
 //!
 //! ```
 //! use translearn_data::catalog::{self, Select};
@@ -35,7 +35,7 @@ pub use attributes::ClassAttributes;
 #[cfg(feature = "image")]
 pub use episodes::Episode;
 pub use graph::Graph;
-pub use load::{Part, WeightFile, WordFile, WordFormat};
+pub use load::{Part, WordFile, WordFormat};
 pub use set::{Select, Set, set, sets};
 pub use tasks::Tasks;
 

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 use translearn_assets::{Cache, Manifest};
 
-use super::load::{Load, Part, WeightFile, WordFile};
+use super::load::{Load, Part, WordFile};
 use crate::DataError;
 
 macro_rules! manifests {
@@ -21,16 +21,13 @@ manifests! {
     "20news-bydate"
     "amazon-reviews"
     "awa1"
-    "cifar-resnet"
     "cifar10-jpeg"
     "citation-domains"
     "citation-npz"
     "fsdd"
     "hymenoptera"
-    "mnist-pt-pair"
     "mnist-t10k"
     "mnist-usps"
-    "mobilenet025-imagenet"
     "mushroom"
     "office-caltech10-surf"
     "omniglot"
@@ -158,11 +155,6 @@ impl Set {
         &self.load.words
     }
 
-    /// The safetensors files.
-    pub fn weights(&self) -> &[WeightFile] {
-        &self.load.weights
-    }
-
     /// The domains, in the order of the manifest.
     pub fn domains(&self) -> Vec<&str> {
         distinct(
@@ -182,7 +174,7 @@ impl Set {
     ///
     /// # Errors
     /// [`DataError::Missing`] for a domain or split that is not there; [`DataError::InvalidOption`] when one of several
-    /// domains has to be chosen; [`DataError::Unsupported`] for a set without rows (words, weights).
+    /// domains has to be chosen; [`DataError::Unsupported`] for a set without rows (words).
     pub fn select(&self, select: &Select) -> Result<Vec<&Part>, DataError> {
         if self.parts().is_empty() {
             return Err(self.unsupported("a set without rows", "fetch its files one by one"));

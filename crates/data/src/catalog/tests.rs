@@ -34,9 +34,6 @@ fn manifests_hold_together() {
                 .unwrap_or_else(|error| panic!("{error}"))
         };
         set.words().iter().for_each(|words| _ = listed(&words.file));
-        set.weights()
-            .iter()
-            .for_each(|weights| _ = listed(&weights.file));
         let mut seen = BTreeSet::new();
         for part in set.parts() {
             assert!(
@@ -67,7 +64,7 @@ fn manifests_hold_together() {
                 }
             }
         }
-        let holds = !set.parts().is_empty() || !set.words().is_empty() || !set.weights().is_empty();
+        let holds = !set.parts().is_empty() || !set.words().is_empty();
         assert!(holds, "{name} holds nothing");
         for url in set
             .manifest()
@@ -107,9 +104,9 @@ fn a_selection_takes_parts_in_order() {
         usps.select(&Select::domain("x")),
         Err(DataError::Missing { .. })
     ));
-    let weights = set("cifar-resnet").unwrap();
+    let words = set("word-vectors").unwrap();
     assert!(matches!(
-        weights.select(&Select::all()),
+        words.select(&Select::all()),
         Err(DataError::Unsupported { .. })
     ));
 }
