@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
-use sha2::{Digest, Sha256};
+use translearn_assets::Sha256;
 
 use crate::DeepError;
 
@@ -26,18 +26,13 @@ pub struct FeatureKey(String);
 impl FeatureKey {
     /// Hashes the parts, in order: the network with its layers and transform, checksums of the weights and of the images.
     pub fn of<'p>(parts: impl IntoIterator<Item = &'p str>) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(concat!("translearn-deep ", env!("CARGO_PKG_VERSION")));
+        let mut text = concat!("translearn-deep ", env!("CARGO_PKG_VERSION")).to_owned();
         for part in parts {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
+            // With its length, so that no two lists of parts make one text.
+            text += &format!("\n{} {part}", part.len());
         }
-        Self(hex(&hash.finalize()))
+        Self(Sha256::of(text.as_bytes()).to_string())
     }
-}
-
-pub(crate) fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl FeatureCache {

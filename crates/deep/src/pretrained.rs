@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tch::Device;
-use translearn_assets::Cache;
+use translearn_assets::{Cache, Sha256};
 use translearn_weights::{StateDict, pretrained};
 
 use crate::backbones::{self, Backbone, Pixels};
@@ -91,7 +91,13 @@ impl Pretrained {
     pub fn identity(&self) -> Result<String, DeepError> {
         let weights = match &self.source {
             Source::Random => RANDOM.to_owned(),
-            Source::File(path) => sum(path)?,
+            Source::File(path) => Sha256::of_file(path)
+                .map_err(|source| DeepError::Io {
+                    action: "read",
+                    path: path.clone(),
+                    source,
+                })?
+                .to_string(),
             // Every file holds the same weights.
             Source::Published(published) => {
                 let path = published.files.first().map_or("", String::as_str);
@@ -104,14 +110,15 @@ impl Pretrained {
         ))
     }
 
-    /// The network with its weights.
+    /// The network with its weights, for features of `layer`.
     ///
-    /// A file may lack the classifier or have one for another number of classes: its features do not need it.
+    /// A file may lack the classifier or have one for another number of classes, unless the classifier's own output is
+    /// wanted.
     ///
     /// # Errors
-    /// [`DeepError::Weights`] for a file that cannot be read, [`DeepError::PartlyLoaded`] when anything but the
-    /// classifier does not fit.
-    pub fn build(&self, device: Device) -> Result<Network, DeepError> {
+    /// [`DeepError::Weights`] for a file that cannot be read, [`DeepError::PartlyLoaded`] when a tensor that counts does not
+    /// fit.
+    pub fn build(&self, layer: &str, device: Device) -> Result<Network, DeepError> {
         let mut network = self.backbone.build(self.backbone.n_classes, device, 0)?;
         let file = match &self.source {
             Source::Random => return Ok(network),
@@ -119,12 +126,18 @@ impl Pretrained {
             Source::Published(published) => published.load(&Cache::from_env()?)?,
         };
         let found = network.load(&file)?;
-        let head = network.head().to_owned();
-        let names = found
+        let head = network.head();
+        let spared = |name: &str| {
+            let in_head = name
+                .strip_prefix(head)
+                .is_some_and(|rest| rest.starts_with('.'));
+            in_head && layer != head
+        };
+        let misfits = found
             .missing
             .iter()
             .chain(found.misshapen.iter().map(|tensor| &tensor.name));
-        if names.into_iter().any(|name| !name.starts_with(&head)) {
+        if misfits.into_iter().any(|name| !spared(name)) {
             return Err(DeepError::PartlyLoaded {
                 network: network.name().to_owned(),
                 report: found.to_string(),
@@ -170,21 +183,12 @@ impl Backbone {
     }
 }
 
-fn sum(path: &Path) -> Result<String, DeepError> {
-    use sha2::{Digest, Sha256};
-    let fail = |source| DeepError::Io {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    };
-    let mut hash = Sha256::new();
-    let mut file = std::fs::File::open(path).map_err(fail)?;
-    std::io::copy(&mut file, &mut hash).map_err(fail)?;
-    Ok(crate::cache::hex(&hash.finalize()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use translearn_weights::RawTensor;
+
     use super::*;
 
     #[test]
@@ -211,6 +215,85 @@ mod tests {
             let [channels, height, width] = published.input.map(|n| n as i64);
             assert_eq!(height, width);
             assert_eq!(backbone.input.batch(1), [1, channels, height, width]);
+        }
+    }
+
+    #[test]
+    fn a_file_may_lack_the_classifier_unless_it_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own.safetensors");
+        let own = backbones::find("cifar-resnet20").unwrap();
+        // Fine-tuned to three classes, as a user's own file would be.
+        let state = own.build(3, Device::Cpu, 5).unwrap().state().unwrap();
+        let tensors = |wanted: &dyn Fn(&str) -> bool| -> Vec<(String, RawTensor)> {
+            let all = state.iter().filter(|(name, _)| wanted(name));
+            all.map(|(name, tensor)| (name.to_owned(), tensor.clone()))
+                .collect()
+        };
+        let write =
+            |tensors: Vec<(String, RawTensor)>| fs::write(&file, safetensors(&tensors)).unwrap();
+        let weights =
+            || Pretrained::find("cifar-resnet20", "own.safetensors", folder.path()).unwrap();
+        write(tensors(&|_| true));
+        let network = weights().build("avgpool", Device::Cpu).unwrap();
+        let conv = &network.parameters()["conv1.weight"].tensor;
+        let expected = state.tensor("conv1.weight").unwrap().to_f32().unwrap();
+        assert_eq!(
+            Vec::<f32>::try_from(conv.detach().flatten(0, -1)).unwrap(),
+            expected
+        );
+        let error = weights()
+            .build("linear", Device::Cpu)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("linear.bias: expected 10, found 3"),
+            "{error}"
+        );
+        write(tensors(&|name| !name.starts_with("linear")));
+        weights().build("avgpool", Device::Cpu).unwrap();
+        write(tensors(&|name| name != "layer3.0.bn1.bias"));
+        let error = weights()
+            .build("avgpool", Device::Cpu)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("missing      layer3.0.bn1.bias"), "{error}");
+    }
+
+    /// The format: the length of a header, the header, the numbers.
+    fn safetensors(tensors: &[(String, RawTensor)]) -> Vec<u8> {
+        let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+        for (name, tensor) in tensors {
+            let from = data.len();
+            data.extend_from_slice(tensor.data());
+            let entry = serde_json::json!({"dtype": "F32", "shape": tensor.shape(), "data_offsets": [from, data.len()]});
+            header.insert(name.clone(), entry);
+        }
+        let header = serde_json::to_vec(&header).unwrap();
+        [&(header.len() as u64).to_le_bytes()[..], &header, &data].concat()
+    }
+
+    #[test]
+    fn the_head_is_the_classifier_of_every_family() {
+        for (name, head) in [
+            ("resnet18", "fc"),
+            ("cifar-resnet20", "linear"),
+            ("alexnet", "classifier.6"),
+            ("densenet121", "classifier"),
+            ("squeezenet1-1", "classifier.1"),
+            ("inception-v3", "fc"),
+            ("mobilenet-v1-0.25", "conv_preds"),
+            ("mobilenet-v2", "classifier.1"),
+            ("efficientnet-b0", "classifier.1"),
+            ("convnext-tiny", "classifier.2"),
+            ("xception", "fc"),
+        ] {
+            let backbone = backbones::find(name).unwrap();
+            assert_eq!(
+                backbone.build(2, Device::Cpu, 0).unwrap().head(),
+                head,
+                "{name}"
+            );
         }
     }
 

@@ -33,7 +33,7 @@ fn outputs(
     images: &Images,
 ) -> (ndarray::Array2<f64>, Vec<String>) {
     println!("device: {:?} ({})", best_device(), cuda());
-    let network = weights.build(best_device()).unwrap();
+    let network = weights.build(layer, best_device()).unwrap();
     let params = ImageParams::default();
     let mut names = Vec::new();
     let decoded = images.iter(&params).map(|item| {

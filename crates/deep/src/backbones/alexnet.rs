@@ -73,11 +73,7 @@ fn layers(scope: &Scope, n_classes: i64) -> Result<Sequence, DeepError> {
         .then(classifier.linear("6", 4096, n_classes)?);
     Ok(Sequence::new()
         .then(features.layer(convs))
-        .then(
-            scope
-                .enter("avgpool")
-                .layer(Pool::AdaptiveAverage { size: 6 }),
-        )
+        .then(scope.avgpool(6))
         .then(scope.enter("flatten").layer(Flatten))
         .then(classifier.layer(head)))
 }

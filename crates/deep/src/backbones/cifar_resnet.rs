@@ -2,7 +2,7 @@
 
 use super::Backbone;
 use super::resnet::Residual;
-use crate::layers::{Activation, ConvParams, Flatten, Func, Pool};
+use crate::layers::{Activation, ConvParams, Flatten, Func};
 use crate::{DeepError, InputShape, Named, Scope, Sequence};
 
 pub(super) static ENTRIES: &[Backbone] = &[
@@ -68,11 +68,7 @@ fn layers(scope: &Scope, n_classes: i64, depth: i64) -> Result<Sequence, DeepErr
         network.push(scope.layer(blocks));
     }
     Ok(network
-        .then(
-            scope
-                .enter("avgpool")
-                .layer(Pool::AdaptiveAverage { size: 1 }),
-        )
+        .then(scope.avgpool(1))
         .then(scope.enter("flatten").layer(Flatten))
         .then(scope.linear("linear", channels, n_classes)?))
 }

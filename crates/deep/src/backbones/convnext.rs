@@ -4,9 +4,7 @@ use tch::Tensor;
 
 use super::Backbone;
 use crate::init::Init;
-use crate::layers::{
-    Activation, Conv2d, ConvParams, Flatten, Func, Pool, Residual, StochasticDepth,
-};
+use crate::layers::{Activation, Conv2d, ConvParams, Flatten, Func, Residual, StochasticDepth};
 use crate::{DeepError, InputShape, Layer, Named, Pass, Scope, Sequence};
 
 pub(super) static ENTRIES: &[Backbone] = &[Backbone {
@@ -76,11 +74,7 @@ fn layers(scope: &Scope, n_classes: i64) -> Result<Sequence, DeepError> {
     let classifier = scope.enter("classifier");
     Ok(Sequence::new()
         .then(at.layer(features))
-        .then(
-            scope
-                .enter("avgpool")
-                .layer(Pool::AdaptiveAverage { size: 1 }),
-        )
+        .then(scope.avgpool(1))
         .then(norm(&classifier, "0", channels)?)
         .then(classifier.enter(1).layer(Flatten))
         .then(classifier.linear_with("2", channels, n_classes, INIT, ZERO)?))

@@ -70,11 +70,7 @@ fn layers(
     Ok(Sequence::new()
         .then(features.layer(body))
         .then(scope.enter("relu").layer(Activation::Relu))
-        .then(
-            scope
-                .enter("avgpool")
-                .layer(Pool::AdaptiveAverage { size: 1 }),
-        )
+        .then(scope.avgpool(1))
         .then(scope.enter("flatten").layer(Flatten))
         .then(scope.linear_with("classifier", channels, n_classes, weight, bias)?))
 }

@@ -3,8 +3,9 @@
 use tch::Tensor;
 
 use super::Backbone;
+use super::mobilenet_v2::with_classifier;
 use crate::init::Init;
-use crate::layers::{Activation, ConvParams, Dropout, Flatten, Pool, Residual, StochasticDepth};
+use crate::layers::{Activation, ConvParams, Residual, StochasticDepth};
 use crate::{DeepError, InputShape, Layer, Named, Pass, Scope, Sequence};
 
 pub(super) static ENTRIES: &[Backbone] = &[Backbone {
@@ -76,23 +77,8 @@ fn layers(scope: &Scope, n_classes: i64) -> Result<Sequence, DeepError> {
         ConvParams::square(1),
         Some(Activation::Silu),
     )?);
-    let classifier = scope.enter("classifier");
-    Ok(Sequence::new()
-        .then(at.layer(features))
-        .then(
-            scope
-                .enter("avgpool")
-                .layer(Pool::AdaptiveAverage { size: 1 }),
-        )
-        .then(scope.enter("flatten").layer(Flatten))
-        .then(classifier.enter(0).layer(Dropout { p: 0.2 }))
-        .then(classifier.linear_with(
-            "1",
-            WIDTH,
-            n_classes,
-            Init::torch_default(n_classes),
-            Init::Constant(0.0),
-        )?))
+    let init = Init::torch_default(n_classes);
+    with_classifier(scope, at.layer(features), WIDTH, n_classes, init)
 }
 
 struct Block {
@@ -154,11 +140,7 @@ impl Block {
 fn squeeze_excitation(scope: &Scope, channels: i64, squeezed: i64) -> Result<Named, DeepError> {
     let conv = ConvParams::square(1).biased();
     let scale = Sequence::new()
-        .then(
-            scope
-                .enter("avgpool")
-                .layer(Pool::AdaptiveAverage { size: 1 }),
-        )
+        .then(scope.avgpool(1))
         .then(scope.conv2d("fc1", channels, squeezed, conv)?)
         .then(scope.enter("activation").layer(Activation::Silu))
         .then(scope.conv2d("fc2", squeezed, channels, conv)?)

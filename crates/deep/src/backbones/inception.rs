@@ -57,11 +57,7 @@ fn layers(scope: &Scope, n_classes: i64) -> Result<Sequence, DeepError> {
         network.push(mixed_8(&place(scope, name), channels)?);
     }
     Ok(network
-        .then(
-            scope
-                .enter("avgpool")
-                .layer(Pool::AdaptiveAverage { size: 1 }),
-        )
+        .then(scope.avgpool(1))
         .then(scope.enter("dropout").layer(Dropout { p: 0.5 }))
         .then(scope.enter("flatten").layer(Flatten))
         .then(scope.linear_with("fc", 2048, n_classes, FIRST, Init::torch_default(2048))?))

@@ -2,7 +2,7 @@
 
 use super::Backbone;
 use crate::init::Init;
-use crate::layers::{Activation, ConvParams, Dropout, Flatten, Pool, Residual};
+use crate::layers::{Activation, ConvParams, Dropout, Flatten, Residual};
 use crate::{DeepError, InputShape, Named, Scope, Sequence};
 
 pub(super) static ENTRIES: &[Backbone] = &[Backbone {
@@ -60,23 +60,31 @@ fn layers(scope: &Scope, n_classes: i64) -> Result<Sequence, DeepError> {
         ConvParams::square(1),
         Some(Activation::Relu6),
     )?);
+    with_classifier(
+        scope,
+        at.layer(features),
+        WIDTH,
+        n_classes,
+        Init::Normal(0.01),
+    )
+}
+
+/// The features, their means, and a linear classifier behind dropout, whose first weights are drawn as `init`.
+pub(super) fn with_classifier(
+    scope: &Scope,
+    features: Named,
+    width: i64,
+    n_classes: i64,
+    init: Init,
+) -> Result<Sequence, DeepError> {
     let classifier = scope.enter("classifier");
+    let zero = Init::Constant(0.0);
     Ok(Sequence::new()
-        .then(at.layer(features))
-        .then(
-            scope
-                .enter("avgpool")
-                .layer(Pool::AdaptiveAverage { size: 1 }),
-        )
+        .then(features)
+        .then(scope.avgpool(1))
         .then(scope.enter("flatten").layer(Flatten))
         .then(classifier.enter(0).layer(Dropout { p: 0.2 }))
-        .then(classifier.linear_with(
-            "1",
-            WIDTH,
-            n_classes,
-            Init::Normal(0.01),
-            Init::Constant(0.0),
-        )?))
+        .then(classifier.linear_with("1", width, n_classes, init, zero)?))
 }
 
 /// An inverted residual: wider, filtered channel by channel, and narrow again without an activation.

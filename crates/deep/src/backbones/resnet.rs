@@ -101,11 +101,7 @@ fn layers(
         network.push(scope.layer(blocks));
     }
     Ok(network
-        .then(
-            scope
-                .enter("avgpool")
-                .layer(Pool::AdaptiveAverage { size: 1 }),
-        )
+        .then(scope.avgpool(1))
         .then(scope.enter("flatten").layer(Flatten))
         .then(scope.linear("fc", width, n_classes)?))
 }

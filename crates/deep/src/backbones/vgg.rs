@@ -118,11 +118,7 @@ fn layers(
         .then(classifier.linear_with("6", 4096, n_classes, normal, zero)?);
     Ok(Sequence::new()
         .then(features.layer(convs))
-        .then(
-            scope
-                .enter("avgpool")
-                .layer(Pool::AdaptiveAverage { size: 7 }),
-        )
+        .then(scope.avgpool(7))
         .then(scope.enter("flatten").layer(Flatten))
         .then(classifier.layer(head)))
 }

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::{DeepError, Layer, Pass};
+use crate::{DeepError, Layer, Named, Pass, Scope};
 
 /// One number for a window of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,5 +76,12 @@ pub struct Flatten;
 impl Layer for Flatten {
     fn forward(&self, x: &Tensor, _: &mut Pass) -> Result<Tensor, DeepError> {
         Ok(x.f_flatten(1, -1)?)
+    }
+}
+
+impl Scope {
+    /// Adaptive average pooling named `avgpool`, as torchvision's networks end their convolutions.
+    pub fn avgpool(&self, size: i64) -> Named {
+        self.enter("avgpool").layer(Pool::AdaptiveAverage { size })
     }
 }
