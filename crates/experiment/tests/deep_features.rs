@@ -41,6 +41,10 @@ fn lab() -> Lab {
 }
 
 fn run(lab: &Lab, features: &str, out: &str) -> Done {
+    run_with(lab, features, out, &[("TRANSLEARN_CACHE", "cache")])
+}
+
+fn run_with(lab: &Lab, features: &str, out: &str, variables: &[(&str, &str)]) -> Done {
     let text = format!(
         "schema = 1\nname = \"images\"\nmetrics = [\"accuracy\"]\nfeatures = {features}\n\
          [[task]]\nname = \"old to new\"\nkind = \"images\"\nsource = {{ file = \"old\" }}\n\
@@ -48,7 +52,7 @@ fn run(lab: &Lab, features: &str, out: &str) -> Done {
     );
     lab.write("images.toml", &text);
     let mut command = lab.command(&["run", "images.toml", "--out", out]);
-    command.env("TRANSLEARN_CACHE", lab.path("cache"));
+    command.envs(variables.iter().copied());
     Done::from(command.output().unwrap())
 }
 
@@ -102,6 +106,29 @@ fn every_method_runs_on_features_that_are_computed_once() {
     png(&lab.path("new/dark/0.png"), 90, 5);
     assert_eq!(run(&lab, FEATURES, "changed").code, Some(0));
     assert_eq!(kept(), 5);
+}
+
+#[cfg(feature = "deep")]
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let lab = lab();
+    let features = |threads: &str| {
+        let cache = format!("cache{threads}");
+        let variables = [
+            ("TRANSLEARN_CACHE", cache.as_str()),
+            ("OMP_NUM_THREADS", threads),
+        ];
+        let done = run_with(&lab, FEATURES, &format!("out{threads}"), &variables);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        let folder = lab.path(&cache).join("features");
+        let files = common::names(&folder).into_iter();
+        files
+            .map(|name| (fs::read(folder.join(&name)).unwrap(), name))
+            .collect::<Vec<_>>()
+    };
+    let one = features("1");
+    assert_eq!(one.len(), 2);
+    assert!(one == features("2"), "features differ");
 }
 
 #[cfg(feature = "deep")]

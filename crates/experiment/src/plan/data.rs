@@ -6,12 +6,11 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use translearn_core::Features;
 use translearn_data::folder::{Folder, FolderParams};
-use translearn_data::{Cells, DataError, RawFeatures, RawLabels, RawSample, catalog, embedded};
+use translearn_data::{
+    Cells, DataError, RawFeatures, RawLabels, RawSample, catalog, embedded, image,
+};
 
 use super::hex;
-
-/// What [`translearn_data::image::Images`] takes where no endings are named.
-const IMAGE_EXTENSIONS: &[&str] = &["png", "jpg", "jpeg"];
 use crate::spec::{Origin, Spec, SpecError, SpecProblem};
 
 /// SHA-256 of each set or file, by its name in [`Origin::files`].
@@ -81,7 +80,7 @@ fn checksum(origin: &Origin, name: &str, base: &Path) -> Result<Option<Sha256>, 
             let path = base.join(path);
             if path.is_dir() {
                 let folder = match origin {
-                    Origin::Images { .. } => &folder.clone().or_extensions(IMAGE_EXTENSIONS),
+                    Origin::Images { .. } => &folder.clone().or_extensions(image::EXTENSIONS),
                     _ => folder,
                 };
                 update_with_folder(&mut hash, &path, folder)?;

@@ -6,6 +6,7 @@ use translearn_data::image::Images;
 use translearn_data::{DataError, RawFeatures, RawLabels, RawSample, catalog};
 
 use super::PrepareError;
+use super::raw::select;
 use crate::spec::{FeaturesSpec, Origin};
 
 /// Decodes the images of a part and computes their features.
@@ -31,13 +32,7 @@ fn open(origin: &Origin, base: &Path) -> Result<Vec<Images>, DataError> {
             name,
             domain,
             split,
-        } => {
-            let select = catalog::Select {
-                domain: domain.clone(),
-                split: split.clone(),
-            };
-            catalog::set(name)?.images(&select, &catalog::cache()?)
-        }
+        } => catalog::set(name)?.images(&select(domain, split), &catalog::cache()?),
         other => Err(DataError::Unsupported {
             path: other.name().into(),
             found: "no images".to_owned(),
@@ -90,9 +85,8 @@ fn extract(
     let mut hash = Sha256::new();
     for images in images {
         for index in 0..images.len() {
-            hash.update(Sha256::digest(
-                images.bytes(index).map_err(PrepareError::data(part))?,
-            ));
+            let bytes = images.bytes(index).map_err(PrepareError::data(part))?;
+            hash.update(Sha256::digest(bytes));
         }
     }
     let content = crate::plan::hex(hash.finalize());
@@ -102,7 +96,8 @@ fn extract(
     let cache = FeatureCache::new(cache.root().join("features"));
     cache
         .get_or_compute(&key, || {
-            let network = pretrained.build(translearn_deep::best_device())?;
+            // Where the trials compute, too.
+            let network = pretrained.build(layer, translearn_deep::device("cpu")?)?;
             let count = images.iter().map(Images::len).sum();
             let progress = crate::progress::FeatureProgress::new(part, count);
             let as_they_are = ImageParams::default();

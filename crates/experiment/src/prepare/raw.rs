@@ -302,6 +302,14 @@ fn read_part(role: &str, part: &Part, task: &TaskSpec, base: &Path) -> Result<Re
     Ok((name, sample.features, sample.labels, rows))
 }
 
+/// The part of a set.
+pub(super) fn select(domain: &Option<String>, split: &Option<String>) -> catalog::Select {
+    catalog::Select {
+        domain: domain.clone(),
+        split: split.clone(),
+    }
+}
+
 fn load(origin: &Origin, base: &Path) -> Result<RawSample, DataError> {
     match origin {
         Origin::Set { name, domain, .. } if embedded::names().any(|known| known == name) => {
@@ -311,18 +319,14 @@ fn load(origin: &Origin, base: &Path) -> Result<RawSample, DataError> {
             name,
             domain,
             split,
-        } => {
-            let select = catalog::Select {
-                domain: domain.clone(),
-                split: split.clone(),
-            };
-            catalog::load(name, &select)
-        }
+        } => catalog::load(name, &select(domain, split)),
         Origin::File { path, options } => read::file(&base.join(path), options),
         Origin::Texts { path, folder } => text::read(&base.join(path), folder),
-        Origin::Images { path, folder } => {
-            translearn_data::image::read(&base.join(path), folder, &Default::default())
-        }
+        Origin::Images { path, .. } => Err(DataError::Unsupported {
+            path: base.join(path),
+            found: "images".to_owned(),
+            advice: "name the network that turns them into vectors with `features`".to_owned(),
+        }),
     }
 }
 
