@@ -11,9 +11,14 @@ use crate::workspace::{Workspace, check};
 /// Crates that stand outside the workspace, as those of its users do.
 const OUTSIDE: &[&str] = &["examples/custom-method"];
 
-/// The whole workspace, the runner with networks.
-pub(crate) const EVERYTHING: [&str; 3] =
-    ["--workspace", "--features", "translearn-experiment/deep"];
+/// The whole workspace, and then the runner with networks by itself: built together, every program that names the runner
+/// would load libtorch.
+pub(crate) const EVERYTHING: [&[&str]; 2] = [
+    &["--workspace"],
+    &["--package", "translearn-experiment", "--features", "deep"],
+];
+/// What of the runner depends on networks.
+const WITH_NETWORKS: [&str; 2] = ["--test", "deep_features"];
 
 /// Run every test, doctests included, then those of the example crates outside the workspace.
 #[derive(Debug, Default, Args)]
@@ -30,14 +35,19 @@ pub(crate) struct Arguments {
 /// Runs the tests.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     let libtorch = libtorch::ensure_if(workspace, libtorch::needs::test(&arguments.rest))?;
-    let mut cargo = workspace.cargo(&["test"]);
+    let test = |what: &[&str], rest: &[String]| {
+        let mut cargo = workspace.cargo(&["test"]);
+        cargo.args(what).args(rest);
+        libtorch.apply(&mut cargo);
+        check(&mut cargo)
+    };
     if arguments.rest.is_empty() {
-        cargo.args(EVERYTHING);
-    }
-    libtorch.apply(&mut cargo);
-    check(cargo.args(&arguments.rest))?;
-    if arguments.rest.is_empty() {
+        let [workspace_alone, runner] = EVERYTHING;
+        test(workspace_alone, &[])?;
+        test(&[runner, &WITH_NETWORKS].concat(), &[])?;
         outside(workspace)?;
+    } else {
+        test(&[], &arguments.rest)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,20 +12,24 @@ const DEEP_METHODS: &[&str] = &[];
 /// The package that links libtorch.
 const DEEP_PACKAGE: &str = "translearn-deep";
 
-/// Whether the experiment runner needs libtorch for these arguments: whether a specification among them does.
+/// Whether the experiment runner needs libtorch for these arguments: whether it is to run a specification that does. Plans
+/// and reports compute nothing, but the commands of a plan name the program that is to run them.
 pub(crate) fn experiment(workspace: &Workspace, arguments: &[String]) -> bool {
-    arguments.iter().any(|argument| {
-        let named = format!("xtask/experiments/{argument}.toml");
-        let texts = [
-            fs::read_to_string(argument),
-            fs::read_to_string(workspace.root().join(named)),
-        ];
-        // As the runner looks for it: a file, else one of ours. What is no specification is told by the runner.
-        texts
-            .into_iter()
-            .find_map(Result::ok)
-            .is_some_and(|text| specification(&text, DEEP_METHODS))
-    })
+    let command = arguments.first().map(String::as_str);
+    let computes = command == Some("run") || arguments.iter().any(|word| word == "--commands");
+    computes
+        && arguments.iter().any(|argument| {
+            let named = format!("xtask/experiments/{argument}.toml");
+            let texts = [
+                fs::read_to_string(argument),
+                fs::read_to_string(workspace.root().join(named)),
+            ];
+            // As the runner looks for it: a file, else one of ours. What is no specification is told by the runner.
+            texts
+                .into_iter()
+                .find_map(Result::ok)
+                .is_some_and(|text| specification(&text, DEEP_METHODS))
+        })
 }
 
 /// Whether a specification computes features with a network or names one of these methods.
