@@ -1,6 +1,6 @@
 //! What does not fit into rows and labels: tasks, attributes, networks, words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use translearn_data::DataError;
