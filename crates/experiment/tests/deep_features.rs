@@ -6,6 +6,7 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use common::{Done, Lab};
 
@@ -45,6 +46,10 @@ fn run(lab: &Lab, features: &str, out: &str) -> Done {
 }
 
 fn run_with(lab: &Lab, features: &str, out: &str, variables: &[(&str, &str)]) -> Done {
+    Done::from(command(lab, features, out, variables).output().unwrap())
+}
+
+fn command(lab: &Lab, features: &str, out: &str, variables: &[(&str, &str)]) -> Command {
     let text = format!(
         "schema = 1\nname = \"images\"\nmetrics = [\"accuracy\"]\nfeatures = {features}\n\
          [[task]]\nname = \"old to new\"\nkind = \"images\"\nsource = {{ file = \"old\" }}\n\
@@ -53,7 +58,7 @@ fn run_with(lab: &Lab, features: &str, out: &str, variables: &[(&str, &str)]) ->
     lab.write("images.toml", &text);
     let mut command = lab.command(&["run", "images.toml", "--out", out]);
     command.envs(variables.iter().copied());
-    Done::from(command.output().unwrap())
+    command
 }
 
 const FEATURES: &str = "{ backbone = \"cifar-resnet20\", weights = \"random\" }";
@@ -129,6 +134,30 @@ fn the_number_of_threads_changes_no_bit() {
     let one = features("1");
     assert_eq!(one.len(), 2);
     assert!(one == features("2"), "features differ");
+}
+
+/// Features of a large network take their time, and a signal must not wait for them.
+#[cfg(all(feature = "deep", unix))]
+#[test]
+fn a_signal_ends_a_run_that_still_computes_features() {
+    use std::io::{BufRead, BufReader};
+
+    let lab = lab();
+    let features = "{ backbone = \"resnet152\", weights = \"random\" }";
+    let mut run = command(&lab, features, "out", &[("TRANSLEARN_CACHE", "cache")])
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(run.stderr.take().unwrap()).lines();
+    let begun = lines
+        .map_while(Result::ok)
+        .any(|line| line.contains("computing features"));
+    assert!(begun, "no feature was computed");
+    let process = run.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &process]).status();
+    assert!(sent.unwrap().success());
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    // Not even those of the first part were waited for.
+    assert!(!lab.path("cache/features").exists() && !lab.path("out").exists());
 }
 
 #[cfg(feature = "deep")]

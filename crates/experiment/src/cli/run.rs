@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<ExitCode
         ..Engine::default()
     };
     note_limits(&plan);
-    stop_on_signal(&engine.stop);
+    stop_on_signal(&engine);
     let summary = run_by(&engine, &plan, registry, &options)?;
     if summary.stopped {
         let done = summary.records.len();
@@ -93,11 +93,11 @@ fn note_limits(plan: &Plan) {
     }
 }
 
-/// The first signal stops the run in order, the second at once.
-fn stop_on_signal(stop: &Arc<AtomicBool>) {
-    let stop = Arc::clone(stop);
+/// The first signal stops the trials in order, the second at once, as the first does while data are still prepared.
+fn stop_on_signal(engine: &Engine) {
+    let (stop, begun) = (Arc::clone(&engine.stop), Arc::clone(&engine.begun));
     let handler = move || {
-        if stop.swap(true, Ordering::Relaxed) {
+        if stop.swap(true, Ordering::Relaxed) || !begun.load(Ordering::Relaxed) {
             std::process::exit(130);
         }
     };

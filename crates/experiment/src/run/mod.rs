@@ -175,6 +175,7 @@ pub(crate) fn run_by(
         &unfinished(&of_shard, &finished, &folder, options),
     )?;
 
+    engine.begun.store(true, Ordering::Relaxed);
     let store = Store::open(&folder, &plan.file, options.fresh)?;
     let trials = unfinished(&of_shard, &store.finished()?, &folder, options);
     let (total, to_run) = (of_shard.len(), trials.len());

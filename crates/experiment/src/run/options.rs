@@ -37,6 +37,8 @@ pub(crate) struct Engine {
     pub(crate) workers: Option<NonZeroUsize>,
     /// Set from outside to stop the run.
     pub(crate) stop: Arc<AtomicBool>,
+    /// Set once data are prepared and trials begin: what comes before writes nothing and need not be stopped in order.
+    pub(crate) begun: Arc<AtomicBool>,
 }
 
 /// Part `index` of `count`: the trials whose place in the plan, from 0, leaves the remainder `index` when divided by
