@@ -111,3 +111,20 @@ impl Backbone {
             .map_or(name, |(_, full)| full)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_readme_names_every_backbone() {
+        let readme = include_str!("../../README.md");
+        let list = readme.split("```text\n").nth(1).unwrap();
+        let list = list.split("```").next().unwrap();
+        let named: BTreeSet<&str> = list.split_whitespace().collect();
+        let known: BTreeSet<&str> = all().map(|backbone| backbone.name).collect();
+        assert_eq!(named, known);
+    }
+}

@@ -110,6 +110,9 @@ impl Kind {
 /// | `backbone` | the network's name | required |
 /// | `weights` | published weights by name, a file relative to the specification's folder, or `"random"`: first values, as a control | required |
 /// | `layer` | the layer whose output is taken | the backbone's features, before its classifier |
+///
+/// Features are kept in the folder `features` of the cache (`TRANSLEARN_CACHE`), under a checksum of network, weights,
+/// layer and images; it may be emptied at any time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeaturesSpec {
