@@ -118,6 +118,6 @@ fn mobilenet_sees_ants_and_bees() {
         })
         .count();
     println!("the right one of 1000 classes is among the first five for {seen} of 153 images");
-    // ImageNet's own top-5 accuracy of this network is 75 %.
-    assert!(seen >= 92, "{seen}");
+    // By chance it would be one image; PyTorch, with the same weights and another decoder and rounding, sees 101.
+    assert!((97..=107).contains(&seen), "{seen}");
 }
