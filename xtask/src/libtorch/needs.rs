@@ -145,7 +145,10 @@ mod tests {
             experiment(&workspace, &words)
         };
         assert!(needs(&["run", "deep", "--jobs", "2"]));
-        assert!(needs(&["plan", elsewhere.to_str().unwrap()]));
+        let path = elsewhere.to_str().unwrap();
+        assert!(needs(&["run", path]));
+        assert!(!needs(&["plan", path]));
+        assert!(needs(&["plan", path, "--commands"]));
         assert!(!needs(&["run", "shallow"]));
         assert!(!needs(&["run", "no-such-spec"]));
         assert!(!needs(&["list", "methods"]));
