@@ -201,16 +201,18 @@ fn check(law: LearnerLaw, entry: &LearnerEntry, classes: bool) -> Outcome {
             }
         }
         LearnerLaw::Sparse => {
-            let sparse = |x: &Features| Features::Sparse(x.to_sparse().into_owned());
+            let sparse = |x: &Features| -> Result<Features, TransferError> {
+                Ok(Features::Sparse(x.to_sparse()?.into_owned()))
+            };
             let dense = table.fit(&learner)?;
             let of_sparse = Table {
-                x: sparse(&table.x),
+                x: sparse(&table.x)?,
                 ..table.clone()
             }
             .fit(&learner)?;
             let expected = dense.predict(&table.test)?;
             for model in [&dense, &of_sparse] {
-                for test in [&table.test, &sparse(&table.test)] {
+                for test in [&table.test, &sparse(&table.test)?] {
                     close(&expected, &model.predict(test)?, ROUNDING)?;
                 }
             }

@@ -33,6 +33,7 @@ const fn info(
             same_features,
             outputs: Outputs::Both,
             sparse: true,
+            images: true,
             learner: LearnerNeed::Any,
         },
         parameters: &[],

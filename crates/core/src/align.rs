@@ -179,6 +179,7 @@ impl<A: FitAlign> TransferMethod for Aligned<A> {
                 same_features: false,
                 outputs: Outputs::Both,
                 sparse: true,
+                images: false,
                 learner: LearnerNeed::Any,
             },
             parameters: &[],

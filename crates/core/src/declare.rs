@@ -26,6 +26,7 @@
 ///         same_features: true,
 ///         outputs: Outputs::Both,
 ///         sparse: true,
+///         images: false,
 ///         learner: LearnerNeed::Any,
 ///     },
 ///     parameters: &[],

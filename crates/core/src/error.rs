@@ -21,6 +21,25 @@ pub enum TransferError {
         /// Its number of columns.
         right_features: usize,
     },
+    /// Images where vectors are needed.
+    #[error(
+        "{what} are images, not vectors; `features` names the network that turns them into vectors"
+    )]
+    NotVectors {
+        /// Which rows.
+        what: String,
+    },
+    /// One table of images and one of vectors, which share no feature space.
+    #[error(
+        "{images} has images but {vectors} has vectors; \
+         give images on both sides, or name the network that turns them into vectors with `features`"
+    )]
+    ImagesAndVectors {
+        /// What has images, for example `source`.
+        images: String,
+        /// What has vectors, for example `target`.
+        vectors: String,
+    },
     /// Two things that go row by row have different lengths.
     #[error("{left} has {left_len} rows but {right} has {right_len}; give one entry per row")]
     LengthMismatch {

@@ -1,4 +1,4 @@
-//! Features of a sample: a dense matrix or a CSR matrix, one row per example.
+//! Features of a sample: a dense matrix, a CSR matrix or images, one row per example.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use serde::{Deserialize, Serialize};
 use sprs::{CsMat, TriMat};
 
-use crate::TransferError;
+use crate::{ImageRows, TransferError};
 
 /// A sparse matrix in compressed row storage, linfa's own type.
 pub type Csr = CsMat<f64>;
@@ -14,10 +14,11 @@ pub type Csr = CsMat<f64>;
 /// Dense copies of sparse features larger than this many bytes are refused (1 GiB).
 pub const DENSE_LIMIT_BYTES: u64 = 1 << 30;
 
-/// Rows of examples, `n_rows x n_columns`, dense or sparse.
+/// Rows of examples: vectors, `n_rows x n_columns`, dense or sparse; or images.
 ///
-/// Linear learners, neighbours and tf-idf work on either; what needs dense rows asks for [`Features::dense`], which
-/// refuses to fill the memory.
+/// Linear learners, neighbours and tf-idf work on either kind of vector; what needs dense rows asks for
+/// [`Features::dense`], which refuses to fill the memory. Networks take images as they are. What is for vectors alone
+/// refuses images with a typed error.
 ///
 /// ```
 /// use ndarray::array;
@@ -34,6 +35,8 @@ pub enum Features {
     Dense(Array2<f64>),
     /// A sparse matrix in compressed row storage.
     Sparse(Csr),
+    /// Images, of one size or of many.
+    Images(ImageRows),
 }
 
 impl Features {
@@ -42,14 +45,16 @@ impl Features {
         match self {
             Self::Dense(x) => x.nrows(),
             Self::Sparse(x) => x.rows(),
+            Self::Images(images) => images.n_rows(),
         }
     }
 
-    /// Number of features.
+    /// Number of features; 1 for images, the image.
     pub fn n_columns(&self) -> usize {
         match self {
             Self::Dense(x) => x.ncols(),
             Self::Sparse(x) => x.cols(),
+            Self::Images(_) => 1,
         }
     }
 
@@ -58,10 +63,35 @@ impl Features {
         matches!(self, Self::Sparse(_))
     }
 
+    /// Whether the rows are images.
+    pub fn is_images(&self) -> bool {
+        self.images().is_some()
+    }
+
+    /// The images, when the rows are images.
+    pub fn images(&self) -> Option<&ImageRows> {
+        match self {
+            Self::Images(images) => Some(images),
+            Self::Dense(_) | Self::Sparse(_) => None,
+        }
+    }
+
+    /// Refuses images.
+    ///
+    /// # Errors
+    /// [`TransferError::NotVectors`] that names `what`.
+    pub fn check_vectors(&self, what: &str) -> Result<(), TransferError> {
+        if self.is_images() {
+            return Err(not_vectors(what));
+        }
+        Ok(())
+    }
+
     /// The rows as a dense matrix, borrowed when they are dense already.
     ///
     /// # Errors
-    /// [`TransferError::DenseTooLarge`] when a sparse matrix would take more than [`DENSE_LIMIT_BYTES`].
+    /// [`TransferError::DenseTooLarge`] when a sparse matrix would take more than [`DENSE_LIMIT_BYTES`],
+    /// [`TransferError::NotVectors`] for images.
     pub fn dense(&self) -> Result<Cow<'_, Array2<f64>>, TransferError> {
         match self {
             Self::Dense(x) => Ok(Cow::Borrowed(x)),
@@ -78,6 +108,7 @@ impl Features {
                 }
                 Ok(Cow::Owned(x.to_dense()))
             }
+            Self::Images(_) => Err(not_vectors("the rows")),
         }
     }
 
@@ -100,28 +131,33 @@ impl Features {
                 }
                 Self::Sparse(out)
             }
+            Self::Images(images) => Self::Images(images.select_rows(indices)),
         }
     }
 
     /// `self` on top of `below`. The result is sparse when either is.
     ///
     /// # Errors
-    /// [`TransferError::FeatureMismatch`] when the widths differ.
+    /// [`TransferError::FeatureMismatch`] when the widths differ, [`TransferError::ImagesAndVectors`] for one of each.
     pub fn stack(&self, below: &Self) -> Result<Self, TransferError> {
         check_same_features("the upper rows", self, "the lower rows", below)?;
         match (self, below) {
             (Self::Dense(a), Self::Dense(b)) => Ok(Self::Dense(stack_dense(a.view(), b.view()))),
+            (Self::Images(a), Self::Images(b)) => Ok(Self::Images(a.stack(b))),
             (a, b) => {
-                let (a, b) = (a.to_sparse(), b.to_sparse());
+                let (a, b) = (a.to_sparse()?, b.to_sparse()?);
                 Ok(Self::Sparse(sprs::vstack(&[a.view(), b.view()])))
             }
         }
     }
 
     /// The rows in compressed row storage, borrowed when they are sparse already.
-    pub fn to_sparse(&self) -> Cow<'_, Csr> {
+    ///
+    /// # Errors
+    /// [`TransferError::NotVectors`] for images.
+    pub fn to_sparse(&self) -> Result<Cow<'_, Csr>, TransferError> {
         match self {
-            Self::Sparse(x) => Cow::Borrowed(x),
+            Self::Sparse(x) => Ok(Cow::Borrowed(x)),
             Self::Dense(x) => {
                 let mut triplets = TriMat::new(x.dim());
                 for ((row, column), &value) in x.indexed_iter() {
@@ -129,12 +165,13 @@ impl Features {
                         triplets.add_triplet(row, column, value);
                     }
                 }
-                Cow::Owned(triplets.to_csr())
+                Ok(Cow::Owned(triplets.to_csr()))
             }
+            Self::Images(_) => Err(not_vectors("the rows")),
         }
     }
 
-    /// Refuses NaN and infinities, naming the first one.
+    /// Refuses NaN and infinities, naming the first one; pixels are neither.
     ///
     /// # Errors
     /// [`TransferError::NotFinite`] with row and column.
@@ -148,6 +185,7 @@ impl Features {
                 .iter()
                 .find(|(value, _)| !value.is_finite())
                 .map(|(&value, (row, column))| (row, column, value)),
+            Self::Images(_) => None,
         };
         match found {
             None => Ok(()),
@@ -159,6 +197,26 @@ impl Features {
             }),
         }
     }
+}
+
+fn not_vectors(what: &str) -> TransferError {
+    TransferError::NotVectors {
+        what: what.to_owned(),
+    }
+}
+
+/// What stands in the arm for [`Features::Images`] of code that only vectors reach: images were refused before, by
+/// [`FitSample::fit_sample`](crate::FitSample::fit_sample), by
+/// [`check_prediction_rows`](crate::check_prediction_rows) or by [`Features::check_vectors`].
+///
+/// # Panics
+/// Always.
+#[expect(
+    clippy::panic,
+    reason = "the callers stand behind a check that refuses images"
+)]
+pub fn images_were_refused() -> ! {
+    panic!("images where vectors were checked for")
 }
 
 #[expect(
@@ -189,16 +247,33 @@ impl From<Csr> for Features {
     }
 }
 
-/// Refuses two tables of different widths.
+impl From<ImageRows> for Features {
+    fn from(images: ImageRows) -> Self {
+        Self::Images(images)
+    }
+}
+
+/// Refuses two tables of different widths, and images beside vectors.
 ///
 /// # Errors
-/// [`TransferError::FeatureMismatch`] that names both.
+/// [`TransferError::FeatureMismatch`] or [`TransferError::ImagesAndVectors`] that names both.
 pub fn check_same_features(
     left: &str,
     left_features: &Features,
     right: &str,
     right_features: &Features,
 ) -> Result<(), TransferError> {
+    if left_features.is_images() != right_features.is_images() {
+        let (images, vectors) = if left_features.is_images() {
+            (left, right)
+        } else {
+            (right, left)
+        };
+        return Err(TransferError::ImagesAndVectors {
+            images: images.to_owned(),
+            vectors: vectors.to_owned(),
+        });
+    }
     if left_features.n_columns() == right_features.n_columns() {
         return Ok(());
     }
@@ -222,7 +297,7 @@ mod tests {
     #[test]
     fn sparse_and_dense_agree() {
         let dense = Features::from(table());
-        let sparse = Features::Sparse(dense.to_sparse().into_owned());
+        let sparse = Features::Sparse(dense.to_sparse().unwrap().into_owned());
         assert_eq!(*sparse.dense().unwrap(), table());
         let rows = [2, 0, 2];
         assert_eq!(
@@ -261,7 +336,7 @@ mod tests {
         x[[1, 2]] = f64::NAN;
         for features in [
             Features::from(x.clone()),
-            Features::Sparse(Features::from(x).to_sparse().into_owned()),
+            Features::Sparse(Features::from(x).to_sparse().unwrap().into_owned()),
         ] {
             assert_eq!(
                 features.check_finite("source").unwrap_err(),
@@ -272,6 +347,51 @@ mod tests {
                     value: "NaN".into()
                 }
             );
+        }
+    }
+
+    fn images(values: &[u8]) -> Features {
+        let image = |&value: &u8| crate::Image::new(1, 1, 1, vec![value]).unwrap();
+        Features::Images(values.iter().map(image).collect())
+    }
+
+    #[test]
+    fn images_are_rows_of_one_feature() {
+        let x = images(&[1, 2, 3]);
+        assert_eq!((x.n_rows(), x.n_columns()), (3, 1));
+        assert!(x.is_images() && !x.is_sparse());
+        assert_eq!(x.select_rows(&[2, 0]), images(&[3, 1]));
+        assert_eq!(x.stack(&images(&[4])).unwrap(), images(&[1, 2, 3, 4]));
+        x.check_finite("the images").unwrap();
+        let text = serde_json::to_string(&x).unwrap();
+        assert_eq!(serde_json::from_str::<Features>(&text).unwrap(), x);
+    }
+
+    #[test]
+    fn images_are_refused_where_vectors_are_needed() {
+        let (x, vectors) = (images(&[1, 2, 3]), Features::from(array![[1.0]]));
+        for error in [
+            x.dense().unwrap_err(),
+            x.to_sparse().unwrap_err(),
+            x.check_vectors("the source").unwrap_err(),
+        ] {
+            assert!(matches!(error, TransferError::NotVectors { .. }), "{error}");
+            assert!(error.to_string().contains("`features`"), "{error}");
+        }
+        // As wide as the images, and still another feature space.
+        for (left, right) in [(&x, &vectors), (&vectors, &x)] {
+            let error = check_same_features("source", left, "target", right).unwrap_err();
+            let (images, vectors) = if left.is_images() {
+                ("source", "target")
+            } else {
+                ("target", "source")
+            };
+            let expected = TransferError::ImagesAndVectors {
+                images: images.into(),
+                vectors: vectors.into(),
+            };
+            assert_eq!(error, expected);
+            assert!(left.stack(right).is_err());
         }
     }
 }

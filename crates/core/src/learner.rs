@@ -6,6 +6,7 @@ use ndarray::{Array1, Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::method::IMAGES;
 use crate::refit::{FromScratch, Refit};
 use crate::{Features, Labels, ParamInfo, TransferError};
 
@@ -237,11 +238,17 @@ pub trait Predictor: Debug + Send + Sync {
     fn predict(&self, features: &Features) -> Result<Prediction, TransferError>;
 }
 
-/// Refuses rows a model was not fitted for: another width, NaN or infinities.
+/// Refuses rows that a model of vectors was not fitted for: images, another width, NaN or infinities.
 ///
 /// # Errors
-/// [`TransferError::FeatureMismatch`] or [`TransferError::NotFinite`].
+/// [`TransferError::ImagesAndVectors`], [`TransferError::FeatureMismatch`] or [`TransferError::NotFinite`].
 pub fn check_prediction_rows(features: &Features, n_columns: usize) -> Result<(), TransferError> {
+    if features.is_images() {
+        return Err(TransferError::ImagesAndVectors {
+            images: "the rows to predict".to_owned(),
+            vectors: "the training sample of the model".to_owned(),
+        });
+    }
     if features.n_columns() != n_columns {
         return Err(TransferError::FeatureMismatch {
             left: "the fitted model".to_owned(),
@@ -286,6 +293,8 @@ pub struct LearnerInfo {
     pub honors_weights: bool,
     /// Whether it works on sparse rows as they are.
     pub sparse: bool,
+    /// Whether it takes images as they are (otherwise a sample of images is refused).
+    pub images: bool,
     /// What it predicts.
     pub outputs: Outputs,
     /// Whether its scores are probabilities.
@@ -332,19 +341,21 @@ pub trait FitSample: Debug + Clone + Send + Sync + Serialize + 'static {
     /// Name, capabilities and parameters.
     const INFO: &'static LearnerInfo;
 
-    /// Fits on a sample whose parameters and label kind have been checked already.
+    /// Fits on a sample that has been checked already, as have the parameters: its labels are of a kind the learner
+    /// serves, and its rows are images only if [`LearnerInfo::images`] says that it takes them.
     ///
     /// # Errors
     /// [`TransferError`] for samples the learner cannot serve.
     fn fit_checked(&self, sample: &Sample<'_>, seed: u64) -> Result<Self::Model, TransferError>;
 
-    /// Checks parameters and label kind, then fits.
+    /// Checks parameters, kind of labels and kind of rows, then fits.
     ///
     /// # Errors
     /// As [`FitSample::fit_checked`], [`TransferError::InvalidParameter`] and [`TransferError::Unsupported`].
     fn fit_sample(&self, sample: &Sample<'_>, seed: u64) -> Result<Self::Model, TransferError> {
         crate::params::validate(Self::INFO.name, Self::INFO.parameters, self)?;
         check_outputs(Self::INFO.name, Self::INFO.outputs, sample.labels())?;
+        check_rows(Self::INFO, sample.features())?;
         self.fit_checked(sample, seed)
     }
 
@@ -358,6 +369,17 @@ pub trait FitSample: Debug + Clone + Send + Sync + Serialize + 'static {
     ) -> Result<Box<dyn Refit + 'a>, TransferError> {
         Ok(Box::new(FromScratch::new(self, sample)))
     }
+}
+
+fn check_rows(learner: &LearnerInfo, features: &Features) -> Result<(), TransferError> {
+    if features.is_images() && !learner.images {
+        return Err(TransferError::Unsupported {
+            method: learner.name.to_owned(),
+            needs: "vectors".to_owned(),
+            has: IMAGES.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 pub(crate) fn check_outputs(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::{
-    BaseLearner, Features, LabelSpace, Outputs, ParamInfo, Prediction, TransferError,
+    BaseLearner, Domain, Features, LabelSpace, Outputs, ParamInfo, Prediction, TransferError,
     TransferProblem, What,
 };
 
@@ -60,6 +60,8 @@ pub struct Needs {
     pub outputs: Outputs,
     /// Whether sparse features are used as they are (otherwise made dense under a limit).
     pub sparse: bool,
+    /// Whether images are taken as they are (otherwise a problem with images is refused).
+    pub images: bool,
     /// The base learner it wraps.
     pub learner: LearnerNeed,
 }
@@ -74,6 +76,8 @@ pub enum LearnerNeed {
     Any,
     /// One that really uses sample weights.
     Weighted,
+    /// The base learner `network`, which trains a network: its parameters say which.
+    Network,
 }
 
 /// Laws the conformance tests run over every method that claims them.
@@ -129,7 +133,8 @@ impl MethodInfo {
     /// Refuses a problem that lacks what the method needs.
     ///
     /// # Errors
-    /// [`TransferError::Unsupported`] or [`TransferError::FeatureMismatch`] that names both sides.
+    /// [`TransferError::Unsupported`], [`TransferError::FeatureMismatch`] or [`TransferError::ImagesAndVectors`] that
+    /// names both sides.
     pub fn check(&self, problem: &TransferProblem) -> Result<(), TransferError> {
         let unsupported = |needs: &str, has: &str| {
             Err(TransferError::Unsupported {
@@ -138,6 +143,11 @@ impl MethodInfo {
                 has: has.to_owned(),
             })
         };
+        let mut domains = problem.sources().iter().map(|(source, _)| source);
+        let images = |domain: &Domain| domain.features.is_images();
+        if !self.needs.images && (domains.any(images) || images(problem.target_domain())) {
+            return unsupported("vectors", IMAGES);
+        }
         if self.needs.target_labels && problem.target_labelled().is_none() {
             return unsupported("labelled target rows", "none");
         }
@@ -194,24 +204,44 @@ pub trait TransferMethod: Debug + Send + Sync {
         let info = self.info();
         info.check(problem)?;
         crate::params::check_params(info.name, info.parameters, &self.params())?;
-        if let (LearnerNeed::Weighted, Some(learner)) = (info.needs.learner, self.learner()) {
-            check_weighted(info.name, learner)?;
+        if let (LearnerNeed::Weighted | LearnerNeed::Network, Some(learner)) =
+            (info.needs.learner, self.learner())
+        {
+            check_learner(info, learner)?;
         }
         self.fit_checked(problem, seed)
     }
 }
 
-fn check_weighted(method: &str, learner: &BaseLearner) -> Result<(), TransferError> {
+/// Images in place of vectors, as errors say it.
+pub(crate) const IMAGES: &str =
+    "images (`features` names the network that turns them into vectors)";
+
+/// The learner that trains a network, by its name in specs.
+const NETWORK: &str = "network";
+
+/// Refuses a learner that is not what the method needs.
+fn check_learner(method: &MethodInfo, learner: &BaseLearner) -> Result<(), TransferError> {
     let info = learner.info();
-    if info.honors_weights {
-        return Ok(());
+    let unsupported = |needs: &str, has: String| {
+        Err(TransferError::Unsupported {
+            method: method.name.to_owned(),
+            needs: needs.to_owned(),
+            has,
+        })
+    };
+    match method.needs.learner {
+        LearnerNeed::None => unsupported("no base learner", format!("`{}`", info.name)),
+        LearnerNeed::Weighted if !info.honors_weights => unsupported(
+            "a learner that uses sample weights (or `resampled` around one that does not)",
+            format!("`{}`, which ignores them", info.name),
+        ),
+        LearnerNeed::Network if info.name != NETWORK => unsupported(
+            "the base learner `network`, which trains a network,",
+            format!("`{}`", info.name),
+        ),
+        LearnerNeed::Any | LearnerNeed::Weighted | LearnerNeed::Network => Ok(()),
     }
-    Err(TransferError::Unsupported {
-        method: method.to_owned(),
-        needs: "a learner that uses sample weights (or `resampled` around one that does not)"
-            .to_owned(),
-        has: format!("`{}`, which ignores them", info.name),
-    })
 }
 
 /// A fitted transfer model for the target domain.
@@ -327,17 +357,7 @@ fn build<M: RegisteredMethod>(
     let info = M::INFO;
     let mut method: M = crate::params::read_params(info.name, info.parameters, params)?;
     if let Some(learner) = learner {
-        match info.needs.learner {
-            LearnerNeed::None => {
-                return Err(TransferError::Unsupported {
-                    method: info.name.to_owned(),
-                    needs: "no base learner".to_owned(),
-                    has: format!("`{}`", learner.info().name),
-                });
-            }
-            LearnerNeed::Weighted => check_weighted(info.name, &learner)?,
-            LearnerNeed::Any => {}
-        }
+        check_learner(info, &learner)?;
         method.set_learner(learner);
     }
     Ok(Box::new(method))

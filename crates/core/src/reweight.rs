@@ -146,6 +146,7 @@ impl<W: SourceWeighter> TransferMethod for Reweighted<W> {
                 same_features: true,
                 outputs: Outputs::Both,
                 sparse: true,
+                images: false,
                 learner: LearnerNeed::Weighted,
             },
             parameters: &[],

@@ -26,6 +26,9 @@ const LEVEL: f64 = 0.05;
 /// | label space 𝒴 | the classes |
 /// | conditional P(Y given X) | loss of the nearest source label on labelled target rows against the loss of the nearest other source label on source rows, 999 permutations, one-sided |
 ///
+/// Images have no distances, so neither test is for them: both differences are then undecidable. Turned into vectors by
+/// a network, they can be tested.
+///
 /// A test that does not reject shows nothing, and says so. The last test also reacts to target rows far from all source
 /// rows, where neighbours mean little; read it beside the second.
 ///
@@ -108,19 +111,25 @@ impl Scenario {
     /// As [`TransferProblem::source`].
     pub fn of(problem: &TransferProblem, seed: u64) -> Result<Self, TransferError> {
         let same_features = problem.check_same_features().is_ok();
+        let (marginal, conditional) = if !same_features {
+            (
+                missing("the domains have no common features to compare"),
+                missing("the domains have no common features to find neighbours in"),
+            )
+        } else if problem.target_features().is_images() {
+            let reason = "images have no distances; turn them into vectors first";
+            (missing(reason), missing(reason))
+        } else {
+            (
+                marginal(problem, seed::derive(seed, &["marginal"]))?,
+                conditional(problem, seed::derive(seed, &["conditional"]))?,
+            )
+        };
         Ok(Self {
             feature_space: feature_space(problem, same_features),
-            marginal: if same_features {
-                marginal(problem, seed::derive(seed, &["marginal"]))?
-            } else {
-                missing("the domains have no common features to compare")
-            },
+            marginal,
             label_space: label_space(problem),
-            conditional: if same_features {
-                conditional(problem, seed::derive(seed, &["conditional"]))?
-            } else {
-                missing("the domains have no common features to find neighbours in")
-            },
+            conditional,
         })
     }
 }
@@ -151,12 +160,9 @@ fn feature_space(problem: &TransferProblem, same: bool) -> Difference {
         .iter()
         .map(|(domain, _)| domain)
         .chain([target])
-        .map(|domain| {
-            format!(
-                "{} has {} features",
-                domain.name,
-                domain.features.n_columns()
-            )
+        .map(|domain| match &domain.features {
+            Features::Images(_) => format!("{} has images", domain.name),
+            vectors => format!("{} has {} features", domain.name, vectors.n_columns()),
         })
         .collect();
     structure(!same, widths.join(", "))

@@ -48,6 +48,7 @@ fn check(key: &str, features: &Features) {
         Features::Sparse(x) => x
             .iter()
             .for_each(|(&value, (row, column))| add(row, column, value)),
+        Features::Images(_) => panic!("no file is read as images"),
     }
     let shape = [features.n_rows() as u64, features.n_columns() as u64];
     assert_eq!(want["shape"], Json::from(shape.to_vec()), "{key}");

@@ -34,6 +34,8 @@ impl TrialError {
                 TransferError::Unsupported { .. }
                 | TransferError::DenseTooLarge { .. }
                 | TransferError::FeatureMismatch { .. }
+                | TransferError::NotVectors { .. }
+                | TransferError::ImagesAndVectors { .. }
                 | TransferError::TooFewClasses { .. }
                 | TransferError::TooFewRows { .. },
             ) => Status::Unsupported,

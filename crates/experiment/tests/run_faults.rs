@@ -60,6 +60,7 @@ static INFO: MethodInfo = MethodInfo {
         same_features: true,
         outputs: Outputs::Both,
         sparse: true,
+        images: false,
         learner: LearnerNeed::Any,
     },
     parameters: &[

@@ -160,6 +160,7 @@ impl FitSample for ForestParams {
         title: "Random forest",
         honors_weights: true,
         sparse: false,
+        images: false,
         outputs: Outputs::Both,
         probabilities: true,
         parameters: &[
@@ -332,7 +333,7 @@ mod tests {
             .unwrap();
         assert_eq!(forest.predict(&x).unwrap().labels, same);
         let (x, y, _) = table(50);
-        let sparse = Features::Sparse(x.to_sparse().into_owned());
+        let sparse = Features::Sparse(x.to_sparse().unwrap().into_owned());
         let fit = |x| {
             Forest::params()
                 .n_trees(3)

@@ -106,6 +106,7 @@ impl FitSample for GaussianNbParams {
         title: "Gaussian naive Bayes",
         honors_weights: true,
         sparse: false,
+        images: false,
         outputs: Outputs::Classification,
         probabilities: true,
         parameters: &[ParamInfo {
@@ -292,7 +293,7 @@ mod tests {
                 &x,
             ),
         );
-        let sparse = Features::Sparse(x.to_sparse().into_owned());
+        let sparse = Features::Sparse(x.to_sparse().unwrap().into_owned());
         assert_close(&weighted, &probabilities(&sparse, &y, &w, &sparse));
         assert_close(&weighted, &probabilities(&x, &y, &(&w * 1e-300), &x));
         assert!(weighted.column(1).iter().all(|&p| p == 0.0));

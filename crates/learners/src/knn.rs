@@ -98,6 +98,7 @@ impl FitSample for KnnParams {
         title: "k nearest neighbours",
         honors_weights: true,
         sparse: true,
+        images: false,
         outputs: Outputs::Both,
         probabilities: true,
         parameters: &[ParamInfo {
@@ -197,7 +198,7 @@ mod tests {
             let y = Array1::from_shape_simple_fn(n, || rng.below(3));
             let w = Array1::from_shape_simple_fn(n, || rng.uniform() + 0.1);
             let values = y.mapv(|c| c as f64 - 0.5);
-            let sparse = |x: &Array2<f64>| Features::Sparse(Features::from(x.clone()).to_sparse().into_owned());
+            let sparse = |x: &Array2<f64>| Features::Sparse(Features::from(x.clone()).to_sparse().unwrap().into_owned());
             for (features, query_features) in [(Features::from(x.clone()), Features::from(query.clone())), (sparse(&x), sparse(&query))] {
                 let (codes, reals) = (Labels::from(y.clone()), Labels::from(values.clone()));
                 let fit = |labels, n_classes| {
@@ -252,7 +253,10 @@ mod tests {
         let x = Features::from(array![[0.1, 0.0], [1.0, 0.3], [0.0, 2.0]]);
         let y = Labels::from(array![0, 1, 1]);
         let sample = Sample::new(&x, &y, 3).unwrap();
-        for features in [x.clone(), Features::Sparse(x.to_sparse().into_owned())] {
+        for features in [
+            x.clone(),
+            Features::Sparse(x.to_sparse().unwrap().into_owned()),
+        ] {
             let model: Box<dyn Predictor> = Box::new(Knn {
                 features,
                 ..Knn::params().k(2).fit_sample(&sample, 0).unwrap()

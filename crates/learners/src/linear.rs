@@ -3,7 +3,9 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use translearn_core::{Csr, Features, TransferError, check_prediction_rows, linalg::matmul};
+use translearn_core::{
+    Csr, Features, TransferError, check_prediction_rows, images_were_refused, linalg::matmul,
+};
 
 /// Coefficients and intercepts of one or more linear outputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +28,7 @@ impl Linear {
             Features::Sparse(x) => {
                 sparse_times(x, &self.coefficients.t().as_standard_layout().into_owned())
             }
+            Features::Images(_) => images_were_refused(),
         };
         outputs += &self.intercepts;
         Ok(outputs)
@@ -71,7 +74,7 @@ mod tests {
         assert_eq!(linear.outputs(&dense).unwrap(), expected);
         assert_eq!(
             linear
-                .outputs(&Features::Sparse(dense.to_sparse().into_owned()))
+                .outputs(&Features::Sparse(dense.to_sparse().unwrap().into_owned()))
                 .unwrap(),
             expected
         );

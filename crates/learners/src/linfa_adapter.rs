@@ -65,7 +65,7 @@ pub trait LinfaModel: Predictor + Sized + 'static {
 /// # impl LinfaModel for MajorityModel {
 /// #     type Fitted = usize;
 /// #     const INFO: &'static LearnerInfo = &LearnerInfo {
-/// #         name: "majority", title: "Majority", honors_weights: false, sparse: false,
+/// #         name: "majority", title: "Majority", honors_weights: false, sparse: false, images: false,
 /// #         outputs: Outputs::Classification, probabilities: false, parameters: &[], reference: "",
 /// #     };
 /// #     fn wrap(fitted: usize, _: &Sample<'_>) -> Self { Self(fitted) }
@@ -111,7 +111,7 @@ pub trait LinfaModel: Predictor + Sized + 'static {
 /// impl LinfaModel for MajorityModel {
 ///     type Fitted = usize;
 ///     const INFO: &'static LearnerInfo = &LearnerInfo {
-///         name: "majority", title: "Majority", honors_weights: false, sparse: false,
+///         name: "majority", title: "Majority", honors_weights: false, sparse: false, images: false,
 ///         outputs: Outputs::Classification, probabilities: false, parameters: &[], reference: "",
 ///     };
 ///     fn wrap(fitted: usize, _: &Sample<'_>) -> Self { Self(fitted) }
@@ -238,6 +238,7 @@ impl LinfaModel for LinfaTree {
         title: "linfa's decision tree",
         honors_weights: true,
         sparse: false,
+        images: false,
         outputs: Outputs::Classification,
         probabilities: false,
         parameters: &[],

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     Features, FitSample, HonorsSampleWeights, LearnerInfo, Outputs, ParamInfo, ParamRange,
     Prediction, Predictor, Sample, TransferError, check_prediction_rows, distance,
+    images_were_refused,
 };
 
 use crate::{
@@ -108,6 +109,7 @@ impl FitSample for NcmParams {
         title: "Nearest class mean",
         honors_weights: true,
         sparse: true,
+        images: false,
         outputs: Outputs::Classification,
         probabilities: false,
         parameters: &[ParamInfo {
@@ -189,6 +191,7 @@ fn for_each_value(features: &Features, row: usize, mut see: impl FnMut(usize, f6
                     .for_each(|(column, &value)| see(column, value));
             }
         }
+        Features::Images(_) => images_were_refused(),
     }
 }
 
@@ -240,7 +243,7 @@ mod tests {
         let (x, y, w) = table(50);
         let repeated: Vec<usize> = (0..50).flat_map(|i| vec![i; w[i] as usize]).collect();
         let dense = Features::from(x.clone());
-        let sparse = Features::Sparse(dense.to_sparse().into_owned());
+        let sparse = Features::Sparse(dense.to_sparse().unwrap().into_owned());
         for metric in [NcmMetric::Euclidean, NcmMetric::Cosine] {
             let weighted = scores(&fit(&dense, &y, &w, metric), &dense);
             let ones = Array1::ones(repeated.len());

@@ -60,6 +60,7 @@ impl<B: Learner> Learner for Resampled<B> {
             title: "Weights by resampling (approximate)",
             honors_weights: true,
             sparse: true,
+            images: false,
             outputs: Outputs::Both,
             probabilities: false,
             parameters: &[],

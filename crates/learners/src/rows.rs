@@ -1,7 +1,7 @@
 //! Rows one at a time, for models that answer row by row.
 
 use ndarray::{Array2, Axis, parallel::prelude::*};
-use translearn_core::Features;
+use translearn_core::{Features, images_were_refused};
 
 /// Rows handed to one thread at a time.
 const BLOCK: usize = 128;
@@ -57,6 +57,7 @@ fn with_row(features: &Features, index: usize, buffer: &mut [f64], show: impl Fn
                 buffer[column] = 0.0;
             }
         }
+        Features::Images(_) => images_were_refused(),
     }
 }
 
@@ -76,7 +77,12 @@ mod tests {
         });
         let mut by_columns = Array2::zeros((300, 3).f());
         by_columns.assign(&by_rows);
-        let sparse = Features::Sparse(Features::from(by_rows.clone()).to_sparse().into_owned());
+        let sparse = Features::Sparse(
+            Features::from(by_rows.clone())
+                .to_sparse()
+                .unwrap()
+                .into_owned(),
+        );
         for features in [
             Features::from(by_rows.clone()),
             Features::from(by_columns),

@@ -170,7 +170,7 @@ fn sparse_and_dense_rows_are_the_same_rows() {
     let dense = Features::from(data.x.clone());
     let columns_first =
         Features::from(data.x.t().as_standard_layout().into_owned().reversed_axes());
-    let sparse = Features::Sparse(dense.to_sparse().into_owned());
+    let sparse = Features::Sparse(dense.to_sparse().unwrap().into_owned());
     let test = Features::from(data.test.clone());
     for (name, params, tolerance) in exact() {
         let predict = |features: &Features, test: &Features| {
@@ -181,7 +181,10 @@ fn sparse_and_dense_rows_are_the_same_rows() {
             fit(name, &params, &sample).unwrap().predict(test).unwrap()
         };
         let expected = predict(&dense, &test);
-        let found = predict(&sparse, &Features::Sparse(test.to_sparse().into_owned()));
+        let found = predict(
+            &sparse,
+            &Features::Sparse(test.to_sparse().unwrap().into_owned()),
+        );
         assert_close(
             "storage",
             name,

@@ -68,7 +68,7 @@ fn matrix(rows: &[Vec<f64>]) -> Array2<f64> {
 /// The same rows in both storages.
 fn storages(rows: &[Vec<f64>]) -> [Features; 2] {
     let dense = Features::from(matrix(rows));
-    let sparse = Features::Sparse(dense.to_sparse().into_owned());
+    let sparse = Features::Sparse(dense.to_sparse().unwrap().into_owned());
     [dense, sparse]
 }
 

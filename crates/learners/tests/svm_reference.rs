@@ -119,7 +119,7 @@ fn proper_kernels_give_libsvms_model() {
     let weights = Array1::from(reference.weight.clone());
     for case in &reference.proper {
         let dense = Features::from(matrix(&reference.x));
-        let sparse = Features::Sparse(dense.to_sparse().into_owned());
+        let sparse = Features::Sparse(dense.to_sparse().unwrap().into_owned());
         for features in [dense, sparse] {
             let mut sample = Sample::new(&features, &labels, 3).unwrap();
             if case.weighted {

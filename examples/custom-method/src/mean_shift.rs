@@ -53,6 +53,7 @@ static INFO: MethodInfo = MethodInfo {
         same_features: true,
         outputs: Outputs::Both,
         sparse: false,
+        images: false,
         learner: LearnerNeed::Any,
     },
     parameters: &[ParamInfo {

@@ -149,6 +149,7 @@ macro_rules! faulty {
                 same_features: true,
                 outputs: Outputs::Both,
                 sparse: false,
+                images: false,
                 learner: LearnerNeed::Weighted,
             },
             parameters: &[],

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod faulty;
+mod images;
 mod learners;
 mod methods;
 mod parameters;

@@ -285,6 +285,7 @@ impl FitSample for Majority {
         title: "Majority",
         honors_weights: false,
         sparse: true,
+        images: false,
         outputs: Outputs::Both,
         probabilities: false,
         parameters: &[],

@@ -38,6 +38,7 @@ const fn map_needs(outputs: Outputs) -> Needs {
         same_features: true,
         outputs,
         sparse: false,
+        images: false,
         learner: LearnerNeed::Any,
     }
 }

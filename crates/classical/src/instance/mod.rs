@@ -35,6 +35,7 @@ const fn weighting_needs(target_labels: bool, outputs: Outputs, sparse: bool) ->
         same_features: true,
         outputs,
         sparse,
+        images: false,
         learner: LearnerNeed::Weighted,
     }
 }

@@ -1,7 +1,7 @@
 //! Distances between the rows of two tables, dense or sparse, and nearest neighbours.
 //!
 //! Inner products go through blocked matrix products (dense) or touch only the columns that two rows share (sparse);
-//! a sparse table is never made dense. Work is spread over the rows on the left; the bits do not depend on the number of
+//! a sparse table is never made dense; images have no distances and are refused ([`TransferError::NotVectors`]). Work is spread over the rows on the left; the bits do not depend on the number of
 //! threads.
 //!
 //! `‖x - y‖² = ‖x‖² + ‖y‖² - 2 xᵀy` loses what `x` and `y` have in common to rounding. Where less than 1e-4 of the
@@ -26,6 +26,7 @@ const CANCELLED: f64 = 1e-4;
 
 fn check(x: &Features, y: &Features) -> Result<(), TransferError> {
     check_same_features("the left table", x, "the right table", y)?;
+    x.check_vectors("both tables")?;
     x.check_finite("the left table")?;
     y.check_finite("the right table")
 }

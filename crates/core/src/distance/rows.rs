@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use crate::linalg::{gram, rows_by_rows};
-use crate::{Csr, Features};
+use crate::{Csr, Features, images_were_refused};
 
 /// Features whose rows can be lent as slices: dense ones in row-major layout, sparse ones in compressed row storage.
 pub(crate) struct Table<'a>(Cow<'a, Features>);
@@ -35,6 +35,7 @@ impl<'a> Table<'a> {
                 first: 0,
                 rows: x.rows(),
             },
+            Features::Images(_) => images_were_refused(),
         }
     }
 }

@@ -22,7 +22,7 @@ fn normal(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
 /// Dense, column-major, sparse, and sparse by column.
 fn storages(x: &Array2<f64>) -> [Features; 4] {
     let dense = Features::from(x.clone());
-    let sparse = dense.to_sparse().into_owned();
+    let sparse = dense.to_sparse().unwrap().into_owned();
     let column_major = x.t().as_standard_layout().into_owned().reversed_axes();
     let by_column = Features::Sparse(sparse.to_csc());
     [
@@ -136,7 +136,7 @@ fn blocks_meet_and_threads_change_no_bit() {
     let expected = naive_nearest(&squares(&x, &y), 3, false);
     let tables = [
         Features::from(x.clone()),
-        Features::Sparse(Features::from(x).to_sparse().into_owned()),
+        Features::Sparse(Features::from(x).to_sparse().unwrap().into_owned()),
     ];
     let y = Features::from(y);
     let run = |threads, x: &Features| {

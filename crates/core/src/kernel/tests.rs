@@ -45,7 +45,7 @@ proptest! {
     fn matrices_are_those_of_the_definition(n in 2_usize..12, m in 0_usize..12, d in 1_usize..12, seed: u64) {
         let (x, y) = (random(n, d, seed), random(m, d, !seed));
         let dense = [Features::from(x.clone()), Features::from(y.clone())];
-        let sparse = [0, 1].map(|i: usize| Features::Sparse(dense[i].to_sparse().into_owned()));
+        let sparse = [0, 1].map(|i: usize| Features::Sparse(dense[i].to_sparse().unwrap().into_owned()));
         for kernel in all() {
             let kernel = kernel.with_gamma(Some(0.3)).resolve(&[&dense[0]]).unwrap();
             let expected = Array2::from_shape_fn((n, m), |(i, j)| naive(kernel, &x.row(i).to_vec(), &y.row(j).to_vec()));
@@ -91,7 +91,7 @@ fn gamma_is_one_over_the_median_of_the_pooled_distances() {
         laplacian.resolve(&[&x, &y]).unwrap(),
         ResolvedKernel::Laplacian { gamma: 1.0 / 6.0 }
     );
-    let sparse = Features::Sparse(y.to_sparse().into_owned());
+    let sparse = Features::Sparse(y.to_sparse().unwrap().into_owned());
     assert_eq!(
         rbf.resolve(&[&sparse, &x]).unwrap(),
         ResolvedKernel::Rbf { gamma: 1.0 / 18.0 }

@@ -100,7 +100,8 @@ impl Pipeline {
     /// # Errors
     /// [`TransferError::Empty`] for a domain without rows, [`TransferError::NotFinite`] for NaN and infinities,
     /// [`TransferError::FeatureMismatch`] when a step over several domains meets different widths,
-    /// [`TransferError::Unsupported`] for values a step is not defined for, [`TransferError::DenseTooLarge`].
+    /// [`TransferError::Unsupported`] for values a step is not defined for, [`TransferError::NotVectors`] for images
+    /// (which pass where there is no step), [`TransferError::DenseTooLarge`].
     pub fn fit(
         &self,
         sources: &[&Features],
@@ -245,8 +246,8 @@ impl FittedStep {
 
     fn transform(&self, domain: usize, x: &Features) -> Result<Features, DataError> {
         Ok(match self {
-            Self::L1Rows => scaled(x, rows::scale_rows_l1),
-            Self::L2Rows => scaled(x, rows::scale_rows_l2),
+            Self::L1Rows => scaled(x, rows::scale_rows_l1)?,
+            Self::L2Rows => scaled(x, rows::scale_rows_l2)?,
             Self::Binarize => rows::try_map_stored(x, "binarize", "numbers", |value| {
                 Some(f64::from(u8::from(value > 0.0)))
             })?,
@@ -261,10 +262,11 @@ impl FittedStep {
     }
 }
 
-fn scaled(x: &Features, scale: impl Fn(&mut Features)) -> Features {
+fn scaled(x: &Features, scale: impl Fn(&mut Features)) -> Result<Features, TransferError> {
+    x.check_vectors("the rows to scale")?;
     let mut x = x.clone();
     scale(&mut x);
-    x
+    Ok(x)
 }
 
 fn scaler(

@@ -1,6 +1,6 @@
 //! What happens to each row, or each value, by itself: nothing is fitted.
 
-use translearn_core::{Features, TransferError};
+use translearn_core::{Features, TransferError, images_were_refused};
 
 /// Divides each row by the sum of its absolute values; a row of zeros stays.
 pub(crate) fn scale_rows_l1(x: &mut Features) {
@@ -25,6 +25,7 @@ fn scale_rows(x: &mut Features, length: impl Fn(&mut dyn Iterator<Item = f64>) -
                 scale_row(row.iter_mut().map(|(_, value)| value), &length);
             }
         }
+        Features::Images(_) => images_were_refused(),
     }
 }
 
@@ -63,6 +64,7 @@ pub(crate) fn try_map_stored(
         needs: needs.to_owned(),
         has: format!("{value} in row {row}, column {column}"),
     };
+    x.check_vectors(step)?;
     let mut out = x.clone();
     match &mut out {
         Features::Dense(x) => {
@@ -77,6 +79,7 @@ pub(crate) fn try_map_stored(
                 }
             }
         }
+        Features::Images(_) => images_were_refused(),
     }
     Ok(out)
 }
@@ -107,7 +110,7 @@ mod tests {
             let dense = Features::from(Array2::from_shape_vec((4, 3), values).unwrap());
             for power in [1, 2] {
                 let scale = if power == 1 { scale_rows_l1 } else { scale_rows_l2 };
-                let (mut a, mut b) = (dense.clone(), Features::Sparse(dense.to_sparse().into_owned()));
+                let (mut a, mut b) = (dense.clone(), Features::Sparse(dense.to_sparse().unwrap().into_owned()));
                 scale(&mut a);
                 scale(&mut b);
                 prop_assert!(b.is_sparse());

@@ -207,7 +207,7 @@ proptest! {
         for (name, step) in ALL {
             let (_, xs, xt) = fit(step, &source, &target);
             let pipeline = Pipeline::from(vec![step]);
-            let sparse = |x: &Array2<f64>| Features::Sparse(Features::from(x.clone()).to_sparse().into_owned());
+            let sparse = |x: &Array2<f64>| Features::Sparse(Features::from(x.clone()).to_sparse().unwrap().into_owned());
             let (_, zs, zt) = pipeline.fit_transform(&[&sparse(&source)], &sparse(&target)).unwrap();
             prop_assert!(close(&dense(&xs[0]), &dense(&zs[0])) && close(&dense(&xt), &dense(&zt)), "{}", name);
             prop_assert_eq!(zt.is_sparse(), !(name.starts_with("zscore") || name == "minmax"));
@@ -229,4 +229,27 @@ proptest! {
             prop_assert!(close(&dense(&target_of_two), &dense(&target_of_one)));
         }
     }
+}
+
+#[test]
+fn no_step_takes_images_and_without_steps_they_pass() {
+    let image = translearn_core::Image::new(1, 1, 1, vec![7]).unwrap();
+    let images = Features::Images([image.clone(), image].into_iter().collect());
+    for (name, step) in ALL {
+        let error = Pipeline::from(vec![step])
+            .fit(&[&images], &images)
+            .unwrap_err();
+        assert!(
+            matches!(
+                error,
+                crate::DataError::Transfer(TransferError::NotVectors { .. })
+            ),
+            "{name}: {error}"
+        );
+    }
+    let (fitted, sources, target) = Pipeline::default()
+        .fit_transform(&[&images], &images)
+        .unwrap();
+    assert_eq!((&sources[0], &target), (&images, &images));
+    assert_eq!(fitted.transform_target(&images).unwrap(), images);
 }

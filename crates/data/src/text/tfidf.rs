@@ -1,7 +1,7 @@
 //! Term frequency times inverse document frequency.
 
 use serde::{Deserialize, Serialize};
-use translearn_core::{Features, TransferError};
+use translearn_core::{Features, TransferError, images_were_refused};
 
 use crate::DataError;
 use crate::preprocess::rows::{scale_rows_l2, try_map_stored};
@@ -48,13 +48,15 @@ impl TfidfTransform {
     /// The same over the rows of several tables: source and target, say.
     ///
     /// # Errors
-    /// [`TransferError::Empty`] without rows, [`TransferError::FeatureMismatch`] for tables of different widths.
+    /// [`TransferError::Empty`] without rows, [`TransferError::FeatureMismatch`] for tables of different widths,
+    /// [`TransferError::NotVectors`] for images.
     pub fn fit_on(counts: &[&Features], sublinear: bool) -> Result<Self, DataError> {
         let n_rows: usize = counts.iter().map(|part| part.n_rows()).sum();
         let Some((first, others)) = counts.split_first().filter(|_| n_rows > 0) else {
             let what = "the table of term counts".to_owned();
             return Err(TransferError::Empty { what, needed: 1 }.into());
         };
+        first.check_vectors("the table of term counts")?;
         for other in others {
             translearn_core::check_same_features("the first table", first, "another table", other)?;
         }
@@ -71,6 +73,7 @@ impl TfidfTransform {
                         df[column] += u32::from(value != 0.0);
                     }
                 }
+                Features::Images(_) => images_were_refused(),
             }
         }
         Ok(Self::from_frequencies(&df, n_rows, sublinear))
@@ -96,6 +99,7 @@ impl TfidfTransform {
     /// [`TransferError::FeatureMismatch`] for another number of columns; [`TransferError::Unsupported`] for a negative
     /// count when sublinear.
     pub fn transform(&self, counts: &Features) -> Result<Features, DataError> {
+        counts.check_vectors("the table of term counts")?;
         if counts.n_columns() != self.idf.len() {
             return Err(TransferError::FeatureMismatch {
                 left: "the fitted tf-idf".to_owned(),
@@ -124,6 +128,7 @@ impl TfidfTransform {
                         .for_each(|(column, value)| *value *= self.idf[column]);
                 }
             }
+            Features::Images(_) => images_were_refused(),
         }
         scale_rows_l2(&mut out);
         Ok(out)

@@ -52,6 +52,7 @@ pub(crate) fn matrix_fingerprint(x: &Features) -> f64 {
             .map(|((i, j), value)| value * weight(i, j))
             .sum(),
         Features::Sparse(x) => x.iter().map(|(value, (i, j))| value * weight(i, j)).sum(),
+        Features::Images(_) => panic!("no set is read as images"),
     }
 }
 

@@ -89,6 +89,7 @@ fn learner(info: &LearnerInfo) -> Result<Value> {
         "outputs": info.outputs,
         "honors_weights": info.honors_weights,
         "sparse": info.sparse,
+        "images": info.images,
         "probabilities": info.probabilities,
         "parameters": parameters(info.parameters),
         "reference": info.reference,
@@ -175,7 +176,7 @@ fn text(what: What, list: &[Value]) -> String {
             ],
             What::Learners => vec![
                 format!(
-                    "{}; {}; {}; {}",
+                    "{}; {}; {}{}; {}",
                     match &entry["outputs"] {
                         Value::String(both) if both == "both" =>
                             "classification and regression".to_owned(),
@@ -188,6 +189,7 @@ fn text(what: What, list: &[Value]) -> String {
                         "ignores sample weights"
                     ),
                     yes(entry, "sparse", "sparse rows as they are", "dense rows"),
+                    yes(entry, "images", "; images as they are", ""),
                     yes(entry, "probabilities", "probabilities", "no probabilities"),
                 ),
                 field("reference"),
@@ -241,9 +243,13 @@ fn needs(needs: &Value) -> String {
         Some("regression") => "real values",
         _ => "classes or real values",
     });
+    if needs["images"] == Value::Bool(true) {
+        parts.push("vectors or images");
+    }
     match needs["learner"].as_str() {
         Some("any") => parts.push("a learner"),
         Some("weighted") => parts.push("a learner that uses sample weights"),
+        Some("network") => parts.push("the learner `network`"),
         _ => {}
     }
     parts.join(", ")

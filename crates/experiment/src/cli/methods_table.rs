@@ -40,6 +40,7 @@ fn table(infos: &[&MethodInfo]) -> Result<String> {
             LearnerNeed::None => "no",
             LearnerNeed::Any => "any",
             LearnerNeed::Weighted => "weighted",
+            LearnerNeed::Network => "`network`",
         };
         let cells = [
             info.title,

@@ -139,6 +139,12 @@ fn update_with_sample(hash: &mut Sha256, sample: &RawSample) {
         RawFeatures::Matrix(Features::Dense(x)) => {
             x.iter().for_each(|value| hash.update(value.to_le_bytes()));
         }
+        RawFeatures::Matrix(Features::Images(images)) => {
+            for image in images.iter() {
+                hash.update(format!("{:?}\n", image.shape()));
+                hash.update(image.pixels());
+            }
+        }
         RawFeatures::Matrix(Features::Sparse(x)) => hash.update(format!("{x:?}")),
         RawFeatures::Texts(texts) => hash.update(format!("{texts:?}")),
     }

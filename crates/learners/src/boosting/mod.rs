@@ -204,6 +204,7 @@ impl FitSample for BoostingParams {
         title: "Gradient boosting",
         honors_weights: true,
         sparse: false,
+        images: false,
         outputs: Outputs::Both,
         probabilities: true,
         parameters: &[

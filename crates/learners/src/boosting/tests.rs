@@ -112,7 +112,7 @@ fn weights_count_rows_and_scale_and_threads_change_nothing() {
             pool.install(|| fit(&x, &labels, &w))
         };
         assert_eq!(on(1), on(3));
-        let sparse = Features::Sparse(x.to_sparse().into_owned());
+        let sparse = Features::Sparse(x.to_sparse().unwrap().into_owned());
         assert_eq!(outputs(&fit(&sparse, &labels, &w), &sparse), weighted);
     }
 }

@@ -1,7 +1,7 @@
 //! One two-class problem, by dual coordinate descent.
 
 use ndarray::{ArrayView1, ArrayViewMut1};
-use translearn_core::{Features, TransferError, seed};
+use translearn_core::{Features, TransferError, images_were_refused, seed};
 
 /// `min ½‖w‖² + Σᵢ costᵢ max(0, 1 - signᵢ w·xᵢ)²`; the intercept is a column of the features.
 pub(super) struct Binary<'a> {
@@ -120,6 +120,7 @@ impl Binary<'_> {
                 .flat_map(sprs::CsVecBase::data)
                 .map(|x| x * x)
                 .sum(),
+            Features::Images(_) => images_were_refused(),
         }
     }
 
@@ -133,6 +134,7 @@ impl Binary<'_> {
                 .flat_map(|row| row.iter())
                 .map(|(column, x)| x * w[column])
                 .sum(),
+            Features::Images(_) => images_were_refused(),
         }
     }
 
@@ -146,6 +148,7 @@ impl Binary<'_> {
                     .flat_map(|row| row.iter())
                     .for_each(|(column, x)| w[column] += step * x);
             }
+            Features::Images(_) => images_were_refused(),
         }
     }
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     Csr, Features, FitSample, HonorsSampleWeights, LearnerInfo, Outputs, ParamInfo, ParamRange,
-    Prediction, Predictor, Sample, TransferError, seed,
+    Prediction, Predictor, Sample, TransferError, images_were_refused, seed,
 };
 
 use crate::{
@@ -147,6 +147,7 @@ impl FitSample for LinearSvmParams {
         title: "Linear support vector machine",
         honors_weights: true,
         sparse: true,
+        images: false,
         outputs: Outputs::Classification,
         probabilities: false,
         parameters: &[
@@ -266,6 +267,7 @@ impl LinearSvmParams {
                 Features::Sparse(sprs::hstack(&[x.view(), column.view()]).to_csr())
             }
             Features::Sparse(x) => Features::Sparse(x.clone()),
+            Features::Images(_) => images_were_refused(),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! are the right ones a single step ends at the optimum (Keerthi and DeCoste, JMLR 6, 2005, 341-361).
 
 use ndarray::{Array1, Axis};
-use translearn_core::{Features, TransferError};
+use translearn_core::{Features, TransferError, images_were_refused};
 
 use super::dual::Binary;
 use crate::ridge::solve;
@@ -80,6 +80,7 @@ impl Binary<'_> {
         let linear = match self.features.select_rows(inside) {
             Features::Dense(x) => solve::dense(x, signs, &costs, 0.5, false)?,
             Features::Sparse(x) => solve::sparse(&x, signs, &costs, 0.5, false)?,
+            Features::Images(_) => images_were_refused(),
         };
         Ok(linear.coefficients.into_iter().collect())
     }

@@ -140,6 +140,7 @@ impl FitSample for LogisticParams {
         title: "Logistic regression",
         honors_weights: true,
         sparse: true,
+        images: false,
         outputs: Outputs::Classification,
         probabilities: true,
         parameters: &[

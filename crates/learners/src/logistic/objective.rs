@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
-use translearn_core::{Csr, Features};
+use translearn_core::{Csr, Features, images_were_refused};
 
 use crate::{
     classes::ClassRows,
@@ -50,6 +50,7 @@ impl<'a> Objective<'a> {
                 rows: x,
                 columns: x.transpose_view().to_csr(),
             },
+            Features::Images(_) => images_were_refused(),
         };
         let penalty = 1.0 / (c * total);
         // The curvature of the loss in a score, at score 0.

@@ -109,6 +109,7 @@ impl FitSample for RidgeParams {
         title: "Ridge regression",
         honors_weights: true,
         sparse: true,
+        images: false,
         outputs: Outputs::Both,
         probabilities: false,
         parameters: &[

@@ -12,7 +12,7 @@ use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use translearn_core::{
     DENSE_LIMIT_BYTES, Features, FitSample, HonorsSampleWeights, LearnerInfo, Outputs, Sample,
-    TransferError,
+    TransferError, images_were_refused,
 };
 
 use crate::{classes::ClassRows, linfa_border::linfa_border};
@@ -29,6 +29,7 @@ impl FitSample for SvmParams {
         title: "Support vector machine",
         honors_weights: true,
         sparse: true,
+        images: false,
         outputs: Outputs::Classification,
         probabilities: false,
         parameters: Self::TABLE,
@@ -192,6 +193,7 @@ fn distinct_rows(features: &Features) -> Features {
                 .flat_map(|row| row.iter())
                 .filter_map(bits)
                 .collect(),
+            Features::Images(_) => images_were_refused(),
         }
     };
     let mut keyed: Vec<_> = (0..features.n_rows()).map(|row| (key(row), row)).collect();

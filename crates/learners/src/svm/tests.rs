@@ -15,7 +15,7 @@ fn rows_that_stand_twice_or_elsewhere_do_not_change_the_median_width() {
     let expected = distinct_rows(&other);
     assert_eq!(expected.n_rows(), 3);
     assert_eq!(distinct_rows(&x), expected);
-    let sparse = distinct_rows(&Features::Sparse(x.to_sparse().into_owned()));
+    let sparse = distinct_rows(&Features::Sparse(x.to_sparse().unwrap().into_owned()));
     assert_eq!(*sparse.dense().unwrap(), *expected.dense().unwrap());
 }
 

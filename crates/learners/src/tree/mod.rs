@@ -236,6 +236,7 @@ impl FitSample for TreeParams {
         title: "Decision tree",
         honors_weights: true,
         sparse: false,
+        images: false,
         outputs: Outputs::Both,
         probabilities: true,
         parameters: &TREE_PARAMETERS,

@@ -340,7 +340,7 @@ fn saved_trees_predict_the_same_and_broken_ones_are_refused() {
 fn sparse_rows_give_the_dense_tree() {
     let (x, y, _) = table(8, 40, 4, 2);
     let dense = Features::from(x.clone());
-    let sparse = Features::Sparse(dense.to_sparse().into_owned());
+    let sparse = Features::Sparse(dense.to_sparse().unwrap().into_owned());
     let labels = Labels::from(y);
     let fit = |features| {
         Tree::params()
