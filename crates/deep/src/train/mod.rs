@@ -2,4 +2,4 @@
 
 mod observe;
 
-pub use observe::{Begin, EpochReport, JsonLines, Observer, StepReport, TensorBoard};
+pub use observe::{Bar, Begin, EpochReport, JsonLines, Observer, StepReport, TensorBoard};

@@ -1,8 +1,10 @@
 //! Watching a training: what is told of it, and to whom.
 
+mod bar;
 mod json_lines;
 mod tensorboard;
 
+pub use bar::Bar;
 pub use json_lines::JsonLines;
 pub use tensorboard::TensorBoard;
 
@@ -14,7 +16,7 @@ use crate::DeepError;
 /// [`epoch`](Self::epoch) after every pass over the data. Each does nothing unless it is written. An error ends the
 /// training: whoever only wants to look swallows what goes wrong while looking.
 ///
-/// [`JsonLines`] and [`TensorBoard`] keep it. Several watch as `Vec<Box<dyn Observer>>`, in their
+/// [`Bar`] shows it, [`JsonLines`] and [`TensorBoard`] keep it. Several watch as `Vec<Box<dyn Observer>>`, in their
 /// order, up to the first that fails; nobody watches as `()`.
 ///
 /// # Example
