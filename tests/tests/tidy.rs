@@ -104,8 +104,8 @@ const ONLY: &[(&str, &[&str], &str)] = &[
     ),
     (
         "indicatif",
-        &["translearn-experiment", "xtask"],
-        "libraries show no progress bars",
+        &["translearn-deep", "translearn-experiment", "xtask"],
+        "libraries show no progress bars, save the one a caller hands to a training",
     ),
     (
         "minijinja",

@@ -13,6 +13,7 @@ mod load;
 mod network;
 mod optim;
 mod pretrained;
+pub mod train;
 
 pub use cache::{FeatureCache, FeatureKey};
 pub use device::{

@@ -1,0 +1,5 @@
+//! Training networks.
+
+mod observe;
+
+pub use observe::{Bar, Begin, EpochReport, JsonLines, Observer, StepReport, TensorBoard};
