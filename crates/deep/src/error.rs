@@ -129,6 +129,50 @@ pub enum DeepError {
         /// The backbone that was named.
         asked: &'static str,
     },
+    /// A network in which there is nothing of the kind that is to be adapted.
+    #[error("{network} cannot be adapted: it has no {wanted}")]
+    NothingToAdapt {
+        /// The network.
+        network: String,
+        /// What was looked for.
+        wanted: &'static str,
+    },
+    /// A second adapter of the same kind on one layer.
+    #[error("there is a tensor `{tensor}` already; a layer takes one adapter of each kind")]
+    AdaptedTwice {
+        /// The tensor that would be there twice.
+        tensor: String,
+    },
+    /// Prompts behind a layer that gives no tokens.
+    #[error(
+        "prompts stand among tokens, [n, tokens, width], but the output of `{layer}` is {found:?}"
+    )]
+    NotTokens {
+        /// The layer.
+        layer: String,
+        /// The shape of its output.
+        found: Vec<i64>,
+    },
+    /// Adapters that change outputs and not weights.
+    #[error("`{adapter}` adapters stand behind layers and cannot be merged into weights")]
+    NotMergeable {
+        /// Their kind.
+        adapter: &'static str,
+    },
+    /// Something that has to wait until the adapters are out of the weights.
+    #[error("the adapters are merged into the weights; unmerge them before {before}")]
+    Merged {
+        /// What is to happen.
+        before: &'static str,
+    },
+    /// What was learned in another adaptation.
+    #[error("the file belongs to another adaptation of {network}.\n{report}")]
+    OtherAdapter {
+        /// The network.
+        network: String,
+        /// What fits and what does not.
+        report: String,
+    },
     /// A file of weights that could not be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),

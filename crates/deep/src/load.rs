@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 use translearn_weights::{DType, Match, RawTensor, StateDict};
 
-use crate::{DeepError, Network};
+use crate::{DeepError, Network, Parameter};
 
 /// The counter of batches that PyTorch keeps beside its statistics; nothing here uses it.
 const COUNTER: &str = "num_batches_tracked";
@@ -13,13 +13,11 @@ impl Network {
     /// others. A network whose head has another number of classes keeps its own head.
     ///
     /// # Errors
-    /// [`DeepError::NothingLoaded`] when no tensor fits; [`DeepError::Torch`].
+    /// [`DeepError::NothingLoaded`] when no tensor fits; [`DeepError::Merged`]; [`DeepError::Torch`].
     pub fn load(&mut self, file: &StateDict) -> Result<Match, DeepError> {
-        let expected = self.parameters().iter().map(|(name, parameter)| {
-            let shape = parameter.tensor.size();
-            let shape = shape.iter().map(|&n| usize::try_from(n).unwrap_or(0));
-            (name.clone(), shape.collect::<Vec<_>>())
-        });
+        self.refuse_merged("weights are loaded")?;
+        let expected = self.parameters().iter();
+        let expected = expected.map(|(name, parameter)| name_and_shape((name, parameter)));
         let mut found = Match::new(expected, file);
         found.unexpected.retain(|name| !name.ends_with(COUNTER));
         if found.loaded.is_empty() {
@@ -28,6 +26,12 @@ impl Network {
                 report: found.to_string(),
             });
         }
+        self.take_over(&found, file)?;
+        Ok(found)
+    }
+
+    /// Copies the tensors of a file that fit.
+    pub(crate) fn take_over(&self, found: &Match, file: &StateDict) -> Result<(), DeepError> {
         for (name, raw) in found.tensors(file) {
             if let Some(parameter) = self.parameters().get(name) {
                 let value = tensor(raw)?;
@@ -35,7 +39,7 @@ impl Network {
                 tch::no_grad(|| to.f_copy_(&value))?;
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// As [`Network::load`], for a file that has to hold the whole network.
@@ -53,27 +57,47 @@ impl Network {
         })
     }
 
-    /// The tensors of the network as they would be written to a file.
+    /// The tensors of the network as they would be written to a file, with those of adapters unless they are merged.
     ///
     /// # Errors
     /// [`DeepError::Torch`] and [`DeepError::Weights`].
     pub fn state(&self) -> Result<StateDict, DeepError> {
-        let mut tensors = Vec::with_capacity(self.parameters().len());
-        for (name, parameter) in self.parameters() {
-            let flat = parameter
-                .tensor
-                .f_detach()?
-                .f_to_kind(Kind::Float)?
-                .f_to_device(tch::Device::Cpu)?
-                .f_flatten(0, -1)?;
-            let values =
-                Vec::<f32>::try_from(flat).map_err(|e| DeepError::torch(&e.to_string()))?;
-            let shape = parameter.tensor.size();
-            let shape = shape.iter().map(|&n| usize::try_from(n).unwrap_or(0));
-            tensors.push((name.clone(), RawTensor::from_f32(shape.collect(), &values)?));
-        }
-        Ok(StateDict::from_tensors(self.name(), tensors)?)
+        let all = self.parameters().iter();
+        let all = all.map(|(name, parameter)| (name.as_str(), parameter));
+        let n = if self.is_merged() {
+            self.base().len()
+        } else {
+            self.parameters().len()
+        };
+        state_of(self.name(), all.take(n))
     }
+}
+
+/// Named tensors as they would be written to a file.
+pub(crate) fn state_of<'a>(
+    origin: &str,
+    parameters: impl Iterator<Item = (&'a str, &'a Parameter)>,
+) -> Result<StateDict, DeepError> {
+    let mut tensors = Vec::new();
+    for (name, parameter) in parameters {
+        let flat = parameter
+            .tensor
+            .f_detach()?
+            .f_to_kind(Kind::Float)?
+            .f_to_device(tch::Device::Cpu)?
+            .f_flatten(0, -1)?;
+        let values = Vec::<f32>::try_from(flat).map_err(|e| DeepError::torch(&e.to_string()))?;
+        let (name, shape) = name_and_shape((name, parameter));
+        tensors.push((name, RawTensor::from_f32(shape, &values)?));
+    }
+    Ok(StateDict::from_tensors(origin, tensors)?)
+}
+
+/// What a file has to hold for a tensor.
+pub(crate) fn name_and_shape((name, parameter): (&str, &Parameter)) -> (String, Vec<usize>) {
+    let shape = parameter.tensor.size();
+    let shape = shape.iter().map(|&n| usize::try_from(n).unwrap_or(0));
+    (name.to_owned(), shape.collect())
 }
 
 /// A tensor on the CPU, of the kind that the file has.

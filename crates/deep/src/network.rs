@@ -10,7 +10,9 @@ use tch::{Device, Kind, Tensor};
 use translearn_core::seed;
 
 use crate::DeepError;
+use crate::adapters::Adapted;
 use crate::init::Init;
+use crate::overrides::{Overrides, Weight};
 
 /// What a tensor of a network is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,7 @@ impl Named {
     /// As [`Layer::forward`].
     pub fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, DeepError> {
         let y = self.layer.forward(x, pass)?;
+        let y = pass.through(&self.name, y)?;
         pass.keep(&self.name, &y);
         Ok(y)
     }
@@ -72,6 +75,7 @@ pub struct Pass {
     train: bool,
     rng: seed::Rng,
     taps: BTreeMap<String, Option<Tensor>>,
+    pub(crate) overrides: Overrides,
 }
 
 impl Pass {
@@ -81,6 +85,7 @@ impl Pass {
             train: false,
             rng: seed::rng(0),
             taps: BTreeMap::new(),
+            overrides: Overrides::default(),
         }
     }
 
@@ -90,6 +95,7 @@ impl Pass {
             train: true,
             rng: seed::rng(seed),
             taps: BTreeMap::new(),
+            overrides: Overrides::default(),
         }
     }
 
@@ -189,10 +195,10 @@ impl Scope {
     ///
     /// # Errors
     /// [`DeepError::OutOfMemory`].
-    pub fn weight(&self, name: &str, shape: &[i64], init: Init) -> Result<Tensor, DeepError> {
+    pub fn weight(&self, name: &str, shape: &[i64], init: Init) -> Result<Weight, DeepError> {
         let tensor = self.tensor(name, shape, init)?.set_requires_grad(true);
         self.insert(name, &tensor, Role::Weight);
-        Ok(tensor)
+        Ok(Weight::new(&self.join(name), tensor))
     }
 
     /// A tensor that is kept beside the learned ones.
@@ -296,10 +302,11 @@ impl fmt::Display for InputShape {
 pub struct Network {
     name: String,
     input: InputShape,
-    parameters: Parameters,
+    pub(crate) parameters: Parameters,
     layers: Vec<String>,
     device: Device,
     root: Box<dyn Layer>,
+    pub(crate) adapted: Adapted,
 }
 
 impl Network {
@@ -320,6 +327,7 @@ impl Network {
         Ok(Self {
             name: name.into(),
             input,
+            adapted: Adapted::new(parameters.len()),
             parameters,
             layers,
             device,
@@ -342,7 +350,7 @@ impl Network {
         self.device
     }
 
-    /// Its named tensors.
+    /// Its named tensors; those of adapters stand last.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
@@ -382,15 +390,17 @@ impl Network {
             });
         }
         let rows = usize::try_from(shape[0]).unwrap_or(0);
-        self.root
-            .forward(x, pass)
-            .map_err(|error| error.in_batch(rows))
+        let prepared = self.adapted.prepare(pass);
+        let output = prepared.and_then(|()| self.root.forward(x, pass));
+        // What adapters made holds memory and belongs to this network alone.
+        pass.overrides = Overrides::default();
+        output.map_err(|error| error.in_batch(rows))
     }
 
     /// The name of the layer that has the last tensors: the classifier, in every backbone here.
     pub fn head(&self) -> &str {
-        let last = self.parameters.keys().next_back();
-        let name = last.and_then(|name| name.rsplit_once('.'));
+        let last = self.base().next_back();
+        let name = last.and_then(|(name, _)| name.rsplit_once('.'));
         name.map_or("", |(layer, _)| layer)
     }
 

@@ -155,7 +155,7 @@ impl OptimizerState {
         })
     }
 
-    /// Moves every parameter that has a gradient by one step of learning rate `rate`.
+    /// Moves every parameter that has a gradient and is not frozen by one step of learning rate `rate`.
     ///
     /// # Errors
     /// [`DeepError::InvalidParameter`] for a rate that is negative or not finite, [`DeepError::Torch`].
@@ -168,7 +168,11 @@ impl OptimizerState {
             });
         }
         let moved: Vec<usize> = (0..self.parameters.len())
-            .filter(|&index| self.parameters[index].grad().defined())
+            .filter(|&index| {
+                // What was frozen after a step still has the gradient of that step.
+                let parameter = &self.parameters[index];
+                parameter.requires_grad() && parameter.grad().defined()
+            })
             .collect();
         let pick = |tensors: &[Tensor]| -> Vec<Tensor> {
             moved

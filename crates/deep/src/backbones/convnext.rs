@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::Backbone;
 use crate::init::Init;
 use crate::layers::{Activation, Conv2d, ConvParams, Flatten, Func, Residual, StochasticDepth};
-use crate::{DeepError, InputShape, Layer, Named, Pass, Scope, Sequence};
+use crate::{DeepError, InputShape, Layer, Named, Pass, Scope, Sequence, Weight};
 
 pub(super) static ENTRIES: &[Backbone] = &[Backbone {
     name: "convnext-tiny",
@@ -92,8 +92,9 @@ fn block(scope: &Scope, channels: i64, dropped: f64) -> Result<Named, DeepError>
         .then(at.linear_with("5", 4 * channels, channels, INIT, ZERO)?)
         .then(permute(&at, "6", [0, 3, 1, 2]));
     let factors = scope.weight("layer_scale", &[channels, 1, 1], Init::Constant(1e-6))?;
-    let scale =
-        Func(move |x: &Tensor, _: &mut Pass| -> Result<_, DeepError> { Ok(x.f_mul(&factors)?) });
+    let scale = Func(move |x: &Tensor, pass: &mut Pass| -> Result<_, DeepError> {
+        Ok(x.f_mul(pass.value(&factors))?)
+    });
     let branch = Sequence::new()
         .then(at.layer(layers))
         .then(scope.enter("layer_scale").layer(scale))
@@ -139,17 +140,17 @@ fn norm(scope: &Scope, name: &str, channels: i64) -> Result<Named, DeepError> {
 /// Normalises the channels of each pixel.
 #[derive(Debug)]
 struct ChannelNorm {
-    weight: Tensor,
-    bias: Tensor,
+    weight: Weight,
+    bias: Weight,
     channels: i64,
 }
 
 impl Layer for ChannelNorm {
-    fn forward(&self, x: &Tensor, _: &mut Pass) -> Result<Tensor, DeepError> {
+    fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, DeepError> {
         let normed = x.f_permute([0, 2, 3, 1])?.f_layer_norm(
             [self.channels],
-            Some(&self.weight),
-            Some(&self.bias),
+            Some(pass.value(&self.weight)),
+            Some(pass.value(&self.bias)),
             EPSILON,
             true,
         )?;

@@ -277,16 +277,18 @@ fn auxiliary(scope: &Scope, channels: i64, n_classes: i64) -> Result<(), DeepErr
         let conv = scope.enter(name).enter("conv");
         let norm = scope.enter(name).enter("bn");
         // The network holds them, no layer does.
-        let _held = [
+        let _learned = [
             conv.weight("weight", &[to, from, side, side], FIRST)?,
             norm.weight("weight", &[to], one)?,
             norm.weight("bias", &[to], zero)?,
+        ];
+        let _kept = [
             norm.buffer("running_mean", &[to], zero)?,
             norm.buffer("running_var", &[to], one)?,
         ];
     }
     let scope = scope.enter("fc");
-    let _held = [
+    let _learned = [
         scope.weight("weight", &[n_classes, 768], Init::Normal(0.001))?,
         scope.weight("bias", &[n_classes], Init::torch_default(768))?,
     ];

@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::Backbone;
 use crate::init::Init;
 use crate::layers::{Activation, Conv2d, ConvParams, Dropout, Func, Pool};
-use crate::{DeepError, InputShape, Layer, Named, Pass, Scope, Sequence};
+use crate::{DeepError, InputShape, Layer, Named, Pass, Scope, Sequence, Weight};
 
 pub(super) static ENTRIES: &[Backbone] = &[
     entry(
@@ -193,12 +193,13 @@ fn glorot(fan_in: i64, fan_out: i64) -> Init {
 /// The classifier, stored as a convolution of one pixel.
 #[derive(Debug)]
 struct Preds {
-    kernel: Tensor,
-    bias: Tensor,
+    kernel: Weight,
+    bias: Weight,
 }
 
 impl Layer for Preds {
-    fn forward(&self, x: &Tensor, _: &mut Pass) -> Result<Tensor, DeepError> {
-        Ok(x.f_linear(&self.kernel.f_flatten(1, -1)?, Some(&self.bias))?)
+    fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, DeepError> {
+        let kernel = pass.value(&self.kernel).f_flatten(1, -1)?;
+        Ok(x.f_linear(&kernel, Some(pass.value(&self.bias)))?)
     }
 }

@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::Backbone;
 use crate::init::Init;
 use crate::layers::{Activation, Conv2d, ConvParams, Func, Residual};
-use crate::{DeepError, InputShape, Layer, Named, Pass, Scope, Sequence};
+use crate::{DeepError, InputShape, Layer, Named, Pass, Scope, Sequence, Weight};
 
 pub(super) static ENTRIES: &[Backbone] = &[Backbone {
     name: NAME,
@@ -45,8 +45,9 @@ fn layers(scope: &Scope, n_classes: i64) -> Result<Sequence, DeepError> {
     };
     let encoder = scope.enter("encoder");
     let positions = encoder.weight("pos_embedding", &[1, TOKENS, WIDTH], Init::Normal(0.02))?;
-    let placed =
-        Func(move |x: &Tensor, _: &mut Pass| -> Result<_, DeepError> { Ok(x.f_add(&positions)?) });
+    let placed = Func(move |x: &Tensor, pass: &mut Pass| -> Result<_, DeepError> {
+        Ok(x.f_add(pass.value(&positions))?)
+    });
     let at = encoder.enter("layers");
     let mut blocks = Sequence::new();
     for i in 0..DEPTH {
@@ -103,7 +104,7 @@ fn patches(scope: &Scope) -> Result<Named, DeepError> {
 /// A token for the class, and one for each patch of the image.
 #[derive(Debug)]
 struct Tokens {
-    class: Tensor,
+    class: Weight,
     patches: Named,
 }
 
@@ -122,7 +123,9 @@ impl Layer for Tokens {
             .forward(x, pass)?
             .f_flatten(2, -1)?
             .f_permute([0, 2, 1])?;
-        let class = self.class.f_expand([shape[0], 1, WIDTH], false)?;
+        let class = pass
+            .value(&self.class)
+            .f_expand([shape[0], 1, WIDTH], false)?;
         Ok(Tensor::f_cat(&[class, patches], 1)?)
     }
 }

@@ -3,13 +3,13 @@
 use tch::Tensor;
 
 use crate::init::Init;
-use crate::{DeepError, Layer, Named, Pass, Scope};
+use crate::{DeepError, Layer, Named, Pass, Scope, Weight};
 
 /// Multi-head self-attention over rows of tokens, `[n, tokens, width]`, under the names of `torch.nn.MultiheadAttention`.
 #[derive(Debug)]
 pub struct SelfAttention {
-    in_weight: Tensor,
-    in_bias: Tensor,
+    in_weight: Weight,
+    in_bias: Weight,
     out: Named,
     heads: i64,
     width: i64,
@@ -21,7 +21,7 @@ impl Layer for SelfAttention {
         let head = self.width / self.heads;
         // [3, n, heads, tokens, head]: queries, keys and values.
         let projected = x
-            .f_linear(&self.in_weight, Some(&self.in_bias))?
+            .f_linear(pass.value(&self.in_weight), Some(pass.value(&self.in_bias)))?
             .f_view([rows, tokens, 3, self.heads, head])?
             .f_permute([2, 0, 3, 1, 4])?;
         let [query, key, value] = [0, 1, 2].map(|part| projected.f_select(0, part));

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use crate::init::Init;
-use crate::{DeepError, Layer, Named, Pass, Scope};
+use crate::{DeepError, Layer, Named, Pass, Scope, Weight};
 
 /// Shape and step of a convolution; everything not set is as in PyTorch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,14 +72,14 @@ impl ConvParams {
 /// A convolution of images: `[n, c_in, h, w]` to `[n, c_out, h', w']`.
 #[derive(Debug)]
 pub struct Conv2d {
-    weight: Tensor,
-    bias: Option<Tensor>,
+    weight: Weight,
+    bias: Option<Weight>,
     params: ConvParams,
 }
 
 impl Conv2d {
     /// From tensors made elsewhere, where they have other names or first values than [`Scope::conv2d`] gives them.
-    pub fn new(weight: Tensor, bias: Option<Tensor>, params: ConvParams) -> Self {
+    pub fn new(weight: Weight, bias: Option<Weight>, params: ConvParams) -> Self {
         Self {
             weight,
             bias,
@@ -89,11 +89,11 @@ impl Conv2d {
 }
 
 impl Layer for Conv2d {
-    fn forward(&self, x: &Tensor, _: &mut Pass) -> Result<Tensor, DeepError> {
+    fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, DeepError> {
         let p = self.params;
         Ok(x.f_conv2d(
-            &self.weight,
-            self.bias.as_ref(),
+            pass.value(&self.weight),
+            self.bias.as_ref().map(|bias| pass.value(bias)),
             p.stride,
             p.padding,
             [p.dilation, p.dilation],

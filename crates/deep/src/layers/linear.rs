@@ -3,18 +3,19 @@
 use tch::Tensor;
 
 use crate::init::Init;
-use crate::{DeepError, Layer, Named, Pass, Scope};
+use crate::{DeepError, Layer, Named, Pass, Scope, Weight};
 
 /// `x Wᵀ + b`: `[…, in]` to `[…, out]`.
 #[derive(Debug)]
 pub struct Linear {
-    weight: Tensor,
-    bias: Option<Tensor>,
+    weight: Weight,
+    bias: Option<Weight>,
 }
 
 impl Layer for Linear {
-    fn forward(&self, x: &Tensor, _: &mut Pass) -> Result<Tensor, DeepError> {
-        Ok(x.f_linear(&self.weight, self.bias.as_ref())?)
+    fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, DeepError> {
+        let bias = self.bias.as_ref().map(|bias| pass.value(bias));
+        Ok(x.f_linear(pass.value(&self.weight), bias)?)
     }
 }
 

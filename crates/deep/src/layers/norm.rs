@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use crate::init::Init;
-use crate::{DeepError, Layer, Named, Pass, Scope};
+use crate::{DeepError, Layer, Named, Pass, Scope, Weight};
 
 /// Batch normalisation over all but the second axis.
 ///
@@ -11,8 +11,8 @@ use crate::{DeepError, Layer, Named, Pass, Scope};
 /// keeps its statistics, too, and uses them.
 #[derive(Debug)]
 pub struct BatchNorm {
-    weight: Tensor,
-    bias: Tensor,
+    weight: Weight,
+    bias: Weight,
     mean: Tensor,
     variance: Tensor,
     epsilon: f64,
@@ -21,10 +21,10 @@ pub struct BatchNorm {
 
 impl Layer for BatchNorm {
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, DeepError> {
-        let learns = pass.is_train() && self.weight.requires_grad();
+        let learns = pass.is_train() && self.weight.is_learned();
         Ok(x.f_batch_norm(
-            Some(&self.weight),
-            Some(&self.bias),
+            Some(pass.value(&self.weight)),
+            Some(pass.value(&self.bias)),
             Some(&self.mean),
             Some(&self.variance),
             learns,
@@ -38,18 +38,18 @@ impl Layer for BatchNorm {
 /// Normalises the last axis of each row.
 #[derive(Debug)]
 pub struct LayerNorm {
-    weight: Tensor,
-    bias: Tensor,
+    weight: Weight,
+    bias: Weight,
     width: i64,
     epsilon: f64,
 }
 
 impl Layer for LayerNorm {
-    fn forward(&self, x: &Tensor, _: &mut Pass) -> Result<Tensor, DeepError> {
+    fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, DeepError> {
         Ok(x.f_layer_norm(
             [self.width],
-            Some(&self.weight),
-            Some(&self.bias),
+            Some(pass.value(&self.weight)),
+            Some(pass.value(&self.bias)),
             self.epsilon,
             true,
         )?)
