@@ -55,7 +55,7 @@ impl Transform {
     }
 
     /// The pixels of an image in `[0, 1]`, `[channels, height, width]` on the CPU: with the channels of the network, of
-    /// the image's own size.
+    /// the image's own size. What [augmentations](crate::Augmentation) take.
     ///
     /// # Errors
     /// As [`apply`](Self::apply).

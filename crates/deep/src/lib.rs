@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod augment;
 pub mod backbones;
 mod cache;
 mod device;
@@ -14,6 +15,7 @@ mod network;
 mod optim;
 mod pretrained;
 
+pub use augment::{Augment, Augmentation};
 pub use cache::{FeatureCache, FeatureKey};
 pub use device::{
     CUDA_LIB, CudaStatus, Precision, autocast_bf16, best_device, channels_last, cuda, device,
