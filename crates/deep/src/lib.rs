@@ -11,11 +11,12 @@ mod images;
 mod init;
 pub mod layers;
 mod load;
+mod losses;
 mod network;
 mod optim;
 mod pretrained;
 
-pub use augment::{Augment, Augmentation};
+pub use augment::{Augment, Augmentation, mixup};
 pub use cache::{FeatureCache, FeatureKey};
 pub use device::{
     CUDA_LIB, CudaStatus, Precision, autocast_bf16, best_device, channels_last, cuda, device,
@@ -25,6 +26,7 @@ pub use extract::Extractor;
 pub use images::Transform;
 pub use init::Init;
 pub use layers::Sequence;
+pub use losses::{knowledge_distillation, one_hot, soft_cross_entropy};
 pub use network::{InputShape, Layer, Named, Network, Parameter, Parameters, Pass, Role, Scope};
 pub use optim::{Optimizer, OptimizerState};
 pub use pretrained::{Pretrained, RANDOM};

@@ -2,6 +2,7 @@
 
 mod draw;
 mod edit;
+mod mixup;
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -9,6 +10,7 @@ use translearn_core::seed::Rng;
 
 use crate::DeepError;
 pub use draw::Augment;
+pub use mixup::mixup;
 
 /// Random changes of an image, one after the other.
 ///
