@@ -38,7 +38,7 @@ pub enum DeepError {
     /// Input of a shape the network does not take.
     #[error("{network} takes {expected}, but the input is {found:?}")]
     InputShape {
-        /// The network.
+        /// The network, or what else takes it.
         network: String,
         /// What it takes, in words.
         expected: String,

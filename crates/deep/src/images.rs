@@ -40,24 +40,84 @@ impl Transform {
         }
     }
 
-    /// The `[channels, height, width]` tensor of an image, on the CPU.
+    /// The `[channels, height, width]` tensor of an image, on the CPU: [`pixels`](Self::pixels),
+    /// [`resize_crop`](Self::resize_crop) and [`normalise`](Self::normalise) one after the other.
+    ///
+    /// It computes in bytes and divides once, at the end, so it agrees with the three steps to rounding only (1e-6).
     ///
     /// # Errors
     /// [`DeepError::InvalidParameter`] for sizes below 1, a `std` of 0 or lists of different lengths;
     /// [`DeepError::Channels`] for an image of neither 1 nor 3 channels.
     pub fn apply(&self, image: &Image) -> Result<Tensor, DeepError> {
         self.check()?;
+        let x = self.cut(&self.scaled(&self.bytes(image)?)?)?;
+        self.standardised(&x, 255.0)
+    }
+
+    /// The pixels of an image in `[0, 1]`, `[channels, height, width]` on the CPU: with the channels of the network, of
+    /// the image's own size. What [augmentations](crate::Augmentation) take.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub fn pixels(&self, image: &Image) -> Result<Tensor, DeepError> {
+        self.check()?;
+        Ok(self.bytes(image)?.f_div_scalar(255.0)?)
+    }
+
+    /// Steps 1 and 2 for a tensor of pixels `[channels, height, width]`.
+    ///
+    /// # Errors
+    /// [`DeepError::InvalidParameter`] as [`apply`](Self::apply), [`DeepError::InputShape`].
+    pub fn resize_crop(&self, pixels: &Tensor) -> Result<Tensor, DeepError> {
+        self.check()?;
+        self.check_shape(pixels, "resizing", &[3])?;
+        self.cut(&self.scaled(pixels)?)
+    }
+
+    /// Pixels in `[0, 1]`, `[channels, height, width]` or a batch of such, minus the mean and over the deviation of
+    /// each channel.
+    ///
+    /// # Errors
+    /// [`DeepError::InvalidParameter`] as [`apply`](Self::apply), [`DeepError::InputShape`].
+    pub fn normalise(&self, pixels: &Tensor) -> Result<Tensor, DeepError> {
+        self.check()?;
+        self.check_shape(pixels, "normalisation", &[3, 4])?;
+        self.standardised(pixels, 1.0)
+    }
+
+    fn check_shape(&self, x: &Tensor, who: &str, axes: &[usize]) -> Result<(), DeepError> {
+        let (shape, channels) = (x.size(), self.mean.len());
+        let fits = axes.contains(&shape.len())
+            && shape.iter().all(|&n| n > 0)
+            && shape[shape.len() - 3] == channels as i64;
+        if fits {
+            return Ok(());
+        }
+        Err(DeepError::InputShape {
+            network: who.to_owned(),
+            expected: format!("pixels [{channels}, h, w]"),
+            found: shape,
+        })
+    }
+
+    /// Floats from 0 to 255, `[channels, height, width]`.
+    fn bytes(&self, image: &Image) -> Result<Tensor, DeepError> {
         let (height, width, channels) = image.shape();
         let size = [height, width, channels].map(|n| n as i64);
         let x = Tensor::f_from_slice(image.pixels())?
             .f_view(size)?
             .f_permute([2, 0, 1])?
             .f_to_kind(Kind::Float)?;
-        let x = self.with_channels(&x, channels)?;
-        let x = self.cut(&self.scaled(&x)?)?;
+        self.with_channels(&x, channels)
+    }
+
+    /// Step 3 for pixels of which `white` is the largest.
+    fn standardised(&self, x: &Tensor, white: f64) -> Result<Tensor, DeepError> {
         let column = |values: &[f64]| -> Result<Tensor, DeepError> {
-            let values: Vec<f32> = values.iter().map(|&v| (255.0 * v) as f32).collect();
-            Ok(Tensor::f_from_slice(&values)?.f_view([-1, 1, 1])?)
+            let values: Vec<f32> = values.iter().map(|&v| (white * v) as f32).collect();
+            Ok(Tensor::f_from_slice(&values)?
+                .f_view([-1, 1, 1])?
+                .f_to_device(x.device())?)
         };
         Ok(x.f_sub(&column(&self.mean)?)?.f_div(&column(&self.std)?)?)
     }
@@ -104,15 +164,9 @@ impl Transform {
             return Ok(x.shallow_clone());
         };
         let (h, w) = (x.size()[1], x.size()[2]);
-        if h.min(w) == short {
-            return Ok(x.shallow_clone());
-        }
         // torchvision cuts the longer side off to whole pixels.
         let side = |n: i64| (n * short) / h.min(w);
-        let to = [side(h).max(1), side(w).max(1)];
-        let x = x.f_unsqueeze(0)?.f_contiguous()?;
-        let scaled = x.f_internal_upsample_bilinear2d_aa(to, false, None::<f64>, None::<f64>)?;
-        Ok(scaled.f_squeeze_dim(0)?)
+        resized(x, [side(h).max(1), side(w).max(1)])
     }
 
     fn cut(&self, x: &Tensor) -> Result<Tensor, DeepError> {
@@ -135,6 +189,16 @@ impl Transform {
             .f_narrow(2, from(w), side)?
             .f_contiguous()?)
     }
+}
+
+/// An image `[channels, height, width]` brought to this height and width, bilinear with antialiasing.
+pub(crate) fn resized(x: &Tensor, to: [i64; 2]) -> Result<Tensor, DeepError> {
+    if x.size()[1..] == to {
+        return Ok(x.shallow_clone());
+    }
+    let x = x.f_unsqueeze(0)?.f_contiguous()?;
+    let scaled = x.f_internal_upsample_bilinear2d_aa(to, false, None::<f64>, None::<f64>)?;
+    Ok(scaled.f_squeeze_dim(0)?)
 }
 
 #[cfg(test)]
@@ -247,6 +311,41 @@ mod tests {
             let error = wrong.apply(&colour).unwrap_err();
             assert!(
                 matches!(error, DeepError::InvalidParameter { .. }),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_steps_one_by_one_give_the_whole() {
+        let transform = Transform {
+            resize: Some(9),
+            crop: Some(8),
+            mean: vec![0.4, 0.5, 0.6],
+            std: vec![0.2, 0.3, 0.25],
+        };
+        for image in [ramp(13, 21, 3), ramp(21, 13, 1)] {
+            let (height, width, _) = image.shape();
+            let pixels = transform.pixels(&image).unwrap();
+            assert_eq!(pixels.size(), [3, height as i64, width as i64]);
+            assert!(
+                (at(&pixels, [0, 0, 1]) - f64::from(image.pixels()[image.shape().2]) / 255.0).abs()
+                    < 1e-7
+            );
+            let cut = transform.resize_crop(&pixels).unwrap();
+            let steps = transform.normalise(&cut).unwrap();
+            let whole = transform.apply(&image).unwrap();
+            assert_eq!(whole.size(), [3, 8, 8]);
+            let apart = (&steps - &whole).abs().max().double_value(&[]);
+            assert!(apart < 1e-5, "{apart}");
+            let batch = Tensor::stack(&[&cut, &cut], 0);
+            assert_eq!(transform.normalise(&batch).unwrap().select(0, 1), steps);
+        }
+        let other = Tensor::zeros([1, 4, 4], (Kind::Float, tch::Device::Cpu));
+        for error in [transform.resize_crop(&other), transform.normalise(&other)] {
+            let error = error.unwrap_err().to_string();
+            assert!(
+                error.contains("[3, h, w]") && error.contains("[1, 4, 4]"),
                 "{error}"
             );
         }
