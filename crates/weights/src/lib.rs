@@ -11,6 +11,7 @@ pub mod pretrained;
 mod read;
 mod state;
 mod tensor;
+mod write;
 
 pub use dtype::DType;
 pub use error::WeightsError;
