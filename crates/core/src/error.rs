@@ -190,6 +190,9 @@ pub enum TransferError {
     /// A decomposition failed.
     #[error(transparent)]
     Linalg(#[from] LinalgError),
+    /// An error of the library that a method computes with, in its own words.
+    #[error("{0}")]
+    Backend(String),
     /// An error that came up through linfa.
     #[error("linfa: {0}")]
     Linfa(String),

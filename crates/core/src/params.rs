@@ -46,6 +46,10 @@ pub enum ParamRange {
     Choice(&'static [&'static str]),
     /// `true` or `false`.
     Flag,
+    /// A text that is not empty: a name or a file.
+    Text,
+    /// As [`ParamRange::Text`], or `null` for "choose".
+    TextOrAuto,
     /// As [`ParamRange::Positive`], or `null` for "choose from the data".
     PositiveOrAuto,
     /// As [`ParamRange::Integer`], or `null` for "choose from the data" or "no limit".
@@ -67,6 +71,8 @@ impl ParamRange {
             }
             Self::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Self::Flag => value.is_boolean(),
+            Self::Text => value.as_str().is_some_and(|text| !text.is_empty()),
+            Self::TextOrAuto => value.is_null() || Self::Text.admits(value),
             Self::PositiveOrAuto => value.is_null() || Self::Positive.admits(value),
             Self::IntegerOrAuto { low, high } => {
                 value.is_null() || Self::Integer { low, high }.admits(value)
@@ -91,6 +97,8 @@ impl std::fmt::Display for ParamRange {
                 write!(f, "{}", quoted.join(" | "))
             }
             Self::Flag => write!(f, "true | false"),
+            Self::Text => write!(f, "text"),
+            Self::TextOrAuto => write!(f, "text or null"),
             Self::PositiveOrAuto => write!(f, "(0, ∞) or null"),
             Self::IntegerOrAuto { low, high } => {
                 integers(f, low, high)?;
