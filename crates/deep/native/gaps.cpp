@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -37,6 +38,19 @@ std::vector<at::Tensor> gather(at::Tensor *const *tensors, size_t n) {
   for (size_t i = 0; i < n; ++i) out.push_back(*tensors[i]);
   return out;
 }
+
+// The input itself; its gradient comes back times -lambda.
+struct Reverse : torch::autograd::Function<Reverse> {
+  static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &x, double lambda) {
+    context->saved_data["lambda"] = lambda;
+    return x.view_as(x);
+  }
+
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext *context,
+                                               torch::autograd::tensor_list gradients) {
+    return {gradients[0].mul(-context->saved_data["lambda"].toDouble()), at::Tensor()};
+  }
+};
 
 } // namespace
 
@@ -75,6 +89,16 @@ char *tl_set_autocast_bf16(bool cuda, bool enabled, bool *before) {
     at::autocast::set_autocast_enabled(device, enabled);
     if (!enabled) at::autocast::clear_cache();
   });
+}
+
+char *tl_clear_gradients(at::Tensor *const *tensors, size_t n) {
+  return guarded([&] {
+    for (size_t i = 0; i < n; ++i) tensors[i]->mutable_grad().reset();
+  });
+}
+
+char *tl_reverse_gradient(const at::Tensor *x, double lambda, at::Tensor **out) {
+  return guarded([&] { *out = new at::Tensor(Reverse::apply(*x, lambda)); });
 }
 
 char *tl_channels_last(const at::Tensor *x, at::Tensor **out) {

@@ -186,6 +186,47 @@ pub enum DeepError {
         /// The layer.
         layer: String,
     },
+    /// Examples without labels, where labels are learned from.
+    #[error("the batch has no labels, which the loss needs")]
+    NoLabels,
+    /// Two lists that should be of one length.
+    #[error("{left} are {left_len}, but {right} are {right_len}")]
+    Lengths {
+        /// The first.
+        left: &'static str,
+        /// Its length.
+        left_len: i64,
+        /// The second.
+        right: &'static str,
+        /// Its length.
+        right_len: i64,
+    },
+    /// A training whose numbers are no longer finite. No model was touched by that step.
+    #[error(
+        "the {loss} is {value} at step {step}; {}; a smaller learning rate, `clip_norm` or a warm-up may help",
+        checkpoint.as_ref().map_or_else(
+            || "nothing was saved".to_owned(),
+            |path| format!("the last good state is in `{}`", path.display())
+        )
+    )]
+    Diverged {
+        /// The step, from 1.
+        step: u64,
+        /// The loss, or `gradient`.
+        loss: String,
+        /// What it was.
+        value: f64,
+        /// The last checkpoint.
+        checkpoint: Option<PathBuf>,
+    },
+    /// A checkpoint that cannot be gone on from.
+    #[error("the checkpoint `{}` cannot be used: {reason}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A file that could not be fetched.
     #[error(transparent)]
     Asset(#[from] AssetError),

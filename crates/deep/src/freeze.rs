@@ -303,7 +303,7 @@ mod tests {
             .sin()
             .view([2, 1, 28, 28]);
         let mut learn = |seed| {
-            optimizer.zero_grad();
+            optimizer.clear_gradients().unwrap();
             let y = cnn.forward(&x, &mut Pass::train(seed)).unwrap();
             let loss = y.log_softmax(1, Kind::Float).select(1, 0).sum(Kind::Float);
             (-loss).backward();

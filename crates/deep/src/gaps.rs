@@ -17,6 +17,8 @@ unsafe extern "C" {
     fn tl_set_precision(tf32: bool) -> Message;
     fn tl_set_deterministic(deterministic: bool) -> Message;
     fn tl_set_autocast_bf16(cuda: bool, enabled: bool, before: *mut bool) -> Message;
+    fn tl_clear_gradients(tensors: *const Raw, n: usize) -> Message;
+    fn tl_reverse_gradient(x: Raw, lambda: f64, out: *mut *mut torch_sys::C_tensor) -> Message;
     fn tl_channels_last(x: Raw, out: *mut *mut torch_sys::C_tensor) -> Message;
     fn tl_sgd(
         parameters: *const Raw,
@@ -95,6 +97,37 @@ pub(crate) fn channels_last(x: &Tensor) -> Result<Tensor, DeepError> {
     let mut out = std::ptr::null_mut();
     // SAFETY: `x` and `out` live through the call; on success `out` is a new tensor that is ours.
     check(unsafe { tl_channels_last(x.as_ptr().cast(), &raw mut out) })?;
+    Ok(unsafe { Tensor::from_ptr(out) })
+}
+
+/// Takes the gradients away: those that are not computed again are not there, and do not read as zero.
+pub(crate) fn clear_gradients(tensors: &[Tensor]) -> Result<(), DeepError> {
+    let raw = pointers(tensors);
+    // SAFETY: a list of `n` live tensors.
+    check(unsafe { tl_clear_gradients(raw.as_ptr(), raw.len()) })
+}
+
+/// The tensor itself, whose gradient comes back times `-lambda`: the layer of domain-adversarial training.
+///
+/// Ganin and Lempitsky, *Unsupervised Domain Adaptation by Backpropagation*, ICML 2015.
+///
+/// ```
+/// use tch::{Kind, Tensor};
+///
+/// let x = Tensor::from_slice(&[1.0, 2.0]).set_requires_grad(true);
+/// let y = translearn_deep::reverse_gradient(&x, 0.5)?;
+/// assert_eq!(y, x);
+/// y.sum(Kind::Double).backward();
+/// assert_eq!(Vec::<f64>::try_from(x.grad()).unwrap(), [-0.5, -0.5]);
+/// # Ok::<(), translearn_deep::DeepError>(())
+/// ```
+///
+/// # Errors
+/// [`DeepError::Torch`].
+pub fn reverse_gradient(x: &Tensor, lambda: f64) -> Result<Tensor, DeepError> {
+    let mut out = std::ptr::null_mut();
+    // SAFETY: `x` and `out` live through the call; on success `out` is a new tensor that is ours.
+    check(unsafe { tl_reverse_gradient(x.as_ptr().cast(), lambda, &raw mut out) })?;
     Ok(unsafe { Tensor::from_ptr(out) })
 }
 

@@ -40,6 +40,21 @@ impl Transform {
         }
     }
 
+    /// The same for another size: what is cut out has `side` pixels, from an image that is larger in the same proportion as
+    /// before.
+    #[must_use]
+    pub fn of_size(&self, side: i64) -> Self {
+        let scaled = |resize: i64| match self.crop {
+            Some(crop) if crop > 0 => resize * side / crop,
+            _ => side,
+        };
+        Self {
+            resize: self.resize.map(scaled),
+            crop: Some(side),
+            ..self.clone()
+        }
+    }
+
     /// The `[channels, height, width]` tensor of an image, on the CPU: [`pixels`](Self::pixels),
     /// [`resize_crop`](Self::resize_crop) and [`normalise`](Self::normalise) one after the other.
     ///

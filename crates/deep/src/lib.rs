@@ -14,6 +14,7 @@ mod init;
 pub mod layers;
 mod load;
 mod losses;
+pub mod methods;
 mod network;
 mod optim;
 mod overrides;
@@ -24,15 +25,18 @@ pub use adapters::AdapterSpec;
 pub use augment::{Augment, Augmentation, mixup};
 pub use cache::{FeatureCache, FeatureKey};
 pub use device::{
-    CUDA_LIB, CudaStatus, Precision, autocast_bf16, best_device, channels_last, cuda, device,
+    CUDA_LIB, CudaStatus, DEVICE, Precision, autocast_bf16, best_device, channels_last, cuda,
+    default_device, device,
 };
 pub use error::DeepError;
 pub use extract::Extractor;
 pub use freeze::Freeze;
+pub use gaps::reverse_gradient;
 pub use images::Transform;
 pub use init::Init;
 pub use layers::Sequence;
-pub use losses::{knowledge_distillation, one_hot, soft_cross_entropy};
+pub use losses::{cross_entropy, knowledge_distillation, one_hot, soft_cross_entropy};
+pub use methods::registry;
 pub use network::{InputShape, Layer, Named, Network, Parameter, Parameters, Pass, Role, Scope};
 pub use optim::{Optimizer, OptimizerState};
 pub use overrides::Weight;

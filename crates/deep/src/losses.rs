@@ -197,6 +197,25 @@ fn shape_error(who: &str, expected: String, found: &Tensor) -> DeepError {
     }
 }
 
+/// The mean cross-entropy `−1/n Σ ln softmax(z)_c` of logits `[n, k]` against classes `[n]` (`Int64`).
+///
+/// ```
+/// use tch::Tensor;
+///
+/// let logits = Tensor::from_slice2(&[[0.0, 0.0]]);
+/// let loss = translearn_deep::cross_entropy(&logits, &Tensor::from_slice(&[1_i64]))?;
+/// assert!((loss.double_value(&[]) - 2_f64.ln()).abs() < 1e-12);
+/// # Ok::<(), translearn_deep::DeepError>(())
+/// ```
+///
+/// # Errors
+/// [`DeepError::Torch`] for shapes or kinds that do not fit.
+pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor, DeepError> {
+    // libtorch's own: no class weights, no class left out, no smoothing.
+    let (reduction, ignored) = (tch::Reduction::Mean, -100);
+    Ok(logits.f_cross_entropy_loss(labels, None::<&Tensor>, reduction, ignored, 0.0)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,6 +35,13 @@ pub struct Parameter {
 /// The named tensors of a network, in the order in which its layers were made.
 pub type Parameters = IndexMap<String, Parameter>;
 
+/// The values of a tensor as they are now, without its gradients.
+pub(crate) fn copy_of(tensor: &Tensor) -> Result<Tensor, DeepError> {
+    let mut copy = tensor.f_detach()?.f_empty_like()?;
+    tch::no_grad(|| copy.f_copy_(tensor))?;
+    Ok(copy)
+}
+
 /// Something between input and output.
 pub trait Layer: fmt::Debug + Send {
     /// The output for a batch.

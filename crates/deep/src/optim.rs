@@ -155,6 +155,11 @@ impl OptimizerState {
         })
     }
 
+    /// The optimiser.
+    pub fn optimizer(&self) -> Optimizer {
+        self.optimizer
+    }
+
     /// Moves every parameter that has a gradient and is not frozen by one step of learning rate `rate`.
     ///
     /// # Errors
@@ -174,6 +179,10 @@ impl OptimizerState {
                 parameter.requires_grad() && parameter.grad().defined()
             })
             .collect();
+        // libtorch refuses a step of nothing.
+        if moved.is_empty() {
+            return Ok(());
+        }
         let pick = |tensors: &[Tensor]| -> Vec<Tensor> {
             moved
                 .iter()
@@ -230,11 +239,12 @@ impl OptimizerState {
         }
     }
 
-    /// Forgets the gradients.
-    pub fn zero_grad(&mut self) {
-        for parameter in &mut self.parameters {
-            parameter.zero_grad();
-        }
+    /// Takes the gradients away. A parameter that no backward pass reaches before the next step has none then, and stays.
+    ///
+    /// # Errors
+    /// [`DeepError::Torch`].
+    pub fn clear_gradients(&self) -> Result<(), DeepError> {
+        gaps::clear_gradients(&self.parameters)
     }
 
     /// What it remembers, tensor by tensor: moments, then steps. They share their memory with the optimiser.
@@ -355,7 +365,7 @@ mod tests {
     /// The gradient of `Σ θ⁴ / 4 · k` is `k θ³`.
     fn descend(state: &mut OptimizerState, theta: &Tensor, steps: std::ops::Range<i32>) {
         for k in steps {
-            state.zero_grad();
+            state.clear_gradients().unwrap();
             let loss = theta.pow_tensor_scalar(4).sum(Kind::Double) * (0.25 * f64::from(k));
             loss.backward();
             state.step(0.01).unwrap();
@@ -369,7 +379,7 @@ mod tests {
             let mut state = OptimizerState::new(optimizer, [theta.shallow_clone()]).unwrap();
             let mut gradients = Vec::new();
             for k in 1..6 {
-                state.zero_grad();
+                state.clear_gradients().unwrap();
                 let loss = theta.pow_tensor_scalar(4).sum(Kind::Double) * (0.25 * f64::from(k));
                 loss.backward();
                 gradients.push(Vec::<f64>::try_from(theta.grad()).unwrap());
@@ -411,6 +421,12 @@ mod tests {
         descend(&mut state, &used, 1..3);
         assert_eq!(idle, parameter());
         assert_ne!(used, parameter());
+        // Moments do not carry on what is reached no longer.
+        let reached = used.copy();
+        state.clear_gradients().unwrap();
+        assert!(!used.grad().defined());
+        state.step(0.01).unwrap();
+        assert_eq!(used, reached);
         assert!(matches!(
             state.step(-1.0),
             Err(DeepError::InvalidParameter { .. })

@@ -2,6 +2,7 @@
 
 use tch::Tensor;
 
+use crate::network::copy_of;
 use crate::{DeepError, Network, Pass};
 
 impl Network {
@@ -36,11 +37,7 @@ impl Network {
         let kept = merged
             .iter()
             .filter_map(|(name, _)| Some((name, &self.parameters.get(name)?.tensor)))
-            .map(|(name, tensor)| {
-                let mut copy = tensor.f_detach()?.f_empty_like()?;
-                tch::no_grad(|| copy.f_copy_(tensor))?;
-                Ok((name.clone(), copy))
-            })
+            .map(|(name, tensor)| Ok((name.clone(), copy_of(tensor)?)))
             .collect::<Result<Vec<_>, DeepError>>()?;
         self.write(&merged)?;
         self.adapted.kept = Some(kept);
