@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use tch::Device;
+use tch::{Device, Tensor};
 use translearn_assets::{Cache, Sha256};
 use translearn_weights::{StateDict, pretrained};
 
 use crate::backbones::{self, Backbone, Pixels};
+use crate::network::copy_of;
 use crate::{DeepError, Extractor, InputShape, Network, Transform};
 
 /// First values as a control: what the layout of a network alone is worth.
@@ -34,11 +35,13 @@ pub struct Pretrained {
 enum Source {
     Random,
     File(PathBuf),
-    Published(&'static pretrained::Pretrained),
+    /// Any of the files that hold them, or this one.
+    Published(&'static pretrained::Pretrained, Option<String>),
 }
 
 impl Pretrained {
-    /// A backbone by name, with `weights`: the name of published ones, `"random"`, or a file relative to `base`.
+    /// A backbone by name, with `weights`: the name of published ones (`name/file` for one of several files that hold them),
+    /// `"random"`, or a file relative to `base`.
     ///
     /// # Errors
     /// [`DeepError::Unknown`] for a name that is no backbone, and for weights that are neither known nor a file.
@@ -48,7 +51,7 @@ impl Pretrained {
         let file = base.join(weights);
         let source = if weights == RANDOM {
             Source::Random
-        } else if let Ok(published) = pretrained::get(weights) {
+        } else if let Some((published, file)) = published(weights) {
             if published.backbone != backbone.name {
                 return Err(DeepError::OtherBackbone {
                     weights: weights.to_owned(),
@@ -58,7 +61,7 @@ impl Pretrained {
             }
             transform.mean.clone_from(&published.mean);
             transform.std.clone_from(&published.std);
-            Source::Published(published)
+            Source::Published(published, file)
         } else if file.is_file() {
             Source::File(file)
         } else {
@@ -99,7 +102,7 @@ impl Pretrained {
                 })?
                 .to_string(),
             // Every file holds the same weights.
-            Source::Published(published) => {
+            Source::Published(published, _) => {
                 let path = published.files.first().map_or("", String::as_str);
                 published.manifest.file(path)?.sha256.to_string()
             }
@@ -120,30 +123,66 @@ impl Pretrained {
     /// fit.
     pub fn build(&self, layer: &str, device: Device) -> Result<Network, DeepError> {
         let mut network = self.backbone.build(self.backbone.n_classes, device, 0)?;
-        let file = match &self.source {
-            Source::Random => return Ok(network),
-            Source::File(path) => StateDict::read(path)?,
-            Source::Published(published) => published.load(&Cache::from_env()?)?,
-        };
-        let found = network.load(&file)?;
-        let head = network.head();
-        let spared = |name: &str| {
-            let in_head = name
-                .strip_prefix(head)
-                .is_some_and(|rest| rest.starts_with('.'));
-            in_head && layer != head
-        };
-        let misfits = found
-            .missing
-            .iter()
-            .chain(found.misshapen.iter().map(|tensor| &tensor.name));
-        if misfits.into_iter().any(|name| !spared(name)) {
-            return Err(DeepError::PartlyLoaded {
-                network: network.name().to_owned(),
-                report: found.to_string(),
-            });
+        if let Some(file) = self.file()? {
+            let spared = (layer != network.head()).then(|| network.head().to_owned());
+            load_all_but(&mut network, &file, spared.as_deref())?;
         }
         Ok(network)
+    }
+
+    /// The network with its weights but for the classifier, which is drawn from `seed` for another number of classes: where
+    /// fine-tuning starts. With [`RANDOM`] everything is drawn from the seed.
+    ///
+    /// # Errors
+    /// As [`Pretrained::build`].
+    pub fn build_for(
+        &self,
+        n_classes: i64,
+        device: Device,
+        seed: u64,
+    ) -> Result<Network, DeepError> {
+        let mut network = self.backbone.build(n_classes, device, seed)?;
+        if let Some(file) = self.file()? {
+            let head = network.head().to_owned();
+            let drawn: Vec<(Tensor, Tensor)> = network
+                .parameters()
+                .iter()
+                .filter(|(name, _)| is_below(name, &head))
+                .map(|(_, p)| Ok((p.tensor.shallow_clone(), copy_of(&p.tensor)?)))
+                .collect::<Result<_, DeepError>>()?;
+            load_all_but(&mut network, &file, Some(&head))?;
+            // A head for as many classes as the published one came with it.
+            tch::no_grad(|| {
+                drawn
+                    .into_iter()
+                    .try_for_each(|(mut tensor, values)| tensor.f_copy_(&values))
+            })?;
+        }
+        Ok(network)
+    }
+
+    /// The network with all its weights, the classifier of this many classes included.
+    ///
+    /// # Errors
+    /// As [`Pretrained::build`]; [`DeepError::PartlyLoaded`] also when the classifier has another number of classes.
+    pub fn build_whole(&self, n_classes: i64, device: Device) -> Result<Network, DeepError> {
+        let mut network = self.backbone.build(n_classes, device, 0)?;
+        if let Some(file) = self.file()? {
+            load_all_but(&mut network, &file, None)?;
+        }
+        Ok(network)
+    }
+
+    /// The weights; `None` where there are none but first values.
+    fn file(&self) -> Result<Option<StateDict>, DeepError> {
+        Ok(match &self.source {
+            Source::Random => None,
+            Source::File(path) => Some(StateDict::read(path)?),
+            Source::Published(published, None) => Some(published.load(&Cache::from_env()?)?),
+            Source::Published(published, Some(file)) => {
+                Some(published.load_file(file, &Cache::from_env()?)?)
+            }
+        })
     }
 
     /// An extractor of one of its layers.
@@ -157,6 +196,40 @@ impl Pretrained {
     ) -> Result<Extractor<'n>, DeepError> {
         Extractor::new(network, self.transform.clone(), [layer])
     }
+}
+
+/// Published weights by their name, or by `name/file` for one of the files that hold them.
+fn published(weights: &str) -> Option<(&'static pretrained::Pretrained, Option<String>)> {
+    if let Ok(published) = pretrained::get(weights) {
+        return Some((published, None));
+    }
+    let (id, file) = weights.split_once('/')?;
+    let published = pretrained::get(id).ok()?;
+    let known = published.files.iter().any(|known| known == file);
+    known.then(|| (published, Some(file.to_owned())))
+}
+
+/// Loads every tensor; only those of the layer that is spared may be missing or of another shape.
+fn load_all_but(
+    network: &mut Network,
+    file: &StateDict,
+    spared: Option<&str>,
+) -> Result<(), DeepError> {
+    let found = network.load(file)?;
+    let misshapen = found.misshapen.iter().map(|tensor| &tensor.name);
+    let mut misfits = found.missing.iter().chain(misshapen);
+    if misfits.any(|name| !spared.is_some_and(|layer| is_below(name, layer))) {
+        return Err(DeepError::PartlyLoaded {
+            network: network.name().to_owned(),
+            report: found.to_string(),
+        });
+    }
+    Ok(())
+}
+
+fn is_below(name: &str, layer: &str) -> bool {
+    name.strip_prefix(layer)
+        .is_some_and(|rest| rest.starts_with('.'))
 }
 
 impl Backbone {

@@ -1,0 +1,49 @@
+//! Methods of the registry that train networks, and the base learner they wrap.
+
+mod dann;
+mod deep_coral;
+mod domains;
+mod fine_tune;
+mod learner;
+mod model;
+mod pretrained;
+mod recipe;
+
+use translearn_core::{LearnerEntry, MethodEntry, Registry, TransferError};
+
+use crate::DeepError;
+
+pub use dann::DannParams;
+pub use deep_coral::{DeepCoralParams, coral_loss};
+pub use fine_tune::{FineTuneParams, Strategy};
+pub use learner::{Decay, Moves, NetworkParams};
+pub use model::NetworkModel;
+pub use pretrained::PretrainedParams;
+
+/// The methods and learners over libtorch, to be joined with those of other crates.
+///
+/// ```
+/// let registry = translearn_deep::registry();
+/// assert!(registry.learner("network")?.info.images);
+/// # Ok::<(), translearn_core::TransferError>(())
+/// ```
+pub fn registry() -> Registry {
+    Registry::new(
+        vec![
+            MethodEntry::of::<PretrainedParams>(),
+            MethodEntry::of::<FineTuneParams>(),
+            MethodEntry::of::<DannParams>(),
+            MethodEntry::of::<DeepCoralParams>(),
+        ],
+        vec![LearnerEntry::of::<NetworkParams>()],
+    )
+}
+
+impl From<DeepError> for TransferError {
+    fn from(error: DeepError) -> Self {
+        match error {
+            DeepError::Transfer(error) => error,
+            other => Self::Backend(other.to_string()),
+        }
+    }
+}

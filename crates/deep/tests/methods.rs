@@ -1,0 +1,383 @@
+//! The methods that train networks, through the registry: laws that make them comparable with each other.
+
+use serde_json::{Map, Value, json};
+use tch::Device;
+use translearn_core::{
+    Domain, Features, Fitted, Image, ImageRows, LabelSpace, Labels, Prediction, Task,
+    TransferError, TransferProblem, seed,
+};
+use translearn_deep::{Network, backbones, registry};
+
+const CLASSES: usize = 3;
+
+/// Grey images with a bright square, in a place that tells the class; `shade` tells the domain.
+fn images(n: usize, shade: usize, seed: u64) -> (ImageRows, Vec<usize>) {
+    let mut rng = seed::rng(seed);
+    let mut labels = Vec::new();
+    let image = |row: usize| {
+        let class = row % CLASSES;
+        labels.push(class);
+        let mut pixels: Vec<u8> = (0..256).map(|_| (shade + rng.below(40)) as u8).collect();
+        for y in 4..12 {
+            for x in 0..5 {
+                pixels[y * 16 + 5 * class + x] = (150 + shade / 2 + rng.below(40)) as u8;
+            }
+        }
+        Image::new(16, 16, 1, pixels).unwrap()
+    };
+    let images = (0..n).map(image).collect();
+    (images, labels)
+}
+
+fn space() -> LabelSpace {
+    LabelSpace::numbered(CLASSES)
+}
+
+/// 24 source images, 18 target images of which the first `labelled` have a label, 12 images to predict.
+fn problem(labelled: usize) -> (TransferProblem, Features, Vec<usize>) {
+    let (source, labels) = images(24, 0, 1);
+    let (target, target_labels) = images(18, 80, 2);
+    let domain = |name: &str, images: ImageRows| Domain {
+        name: name.to_owned(),
+        features: images.into(),
+    };
+    let known = match labelled {
+        0 => Task::unlabelled(space()),
+        n => Task::partly_labelled(
+            space(),
+            (0..n).collect(),
+            Labels::Classes(target_labels[..n].to_vec().into()),
+        ),
+    };
+    let problem = TransferProblem::from_parts(
+        vec![(
+            domain("source", source),
+            Task::labelled(space(), Labels::Classes(labels.into())),
+        )],
+        (domain("target", target), known),
+    );
+    let (test, test_labels) = images(12, 80, 3);
+    (problem.unwrap(), test.into(), test_labels)
+}
+
+fn map(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+fn learner() -> Value {
+    json!({"backbone": "small-cnn", "epochs": 3, "batch_size": 8, "image_size": 16, "rate": 0.02})
+}
+
+fn fit_with(
+    method: &str,
+    params: Value,
+    learner: Value,
+    labelled: usize,
+    seed: u64,
+) -> Result<Fitted, TransferError> {
+    let registry = registry();
+    let learner = registry.learner("network")?.build(map(learner))?;
+    let method = registry.method(method)?.build(map(params), Some(learner))?;
+    method.fit(&problem(labelled).0, seed)
+}
+
+fn fit(method: &str, params: Value, seed: u64) -> Fitted {
+    fit_with(method, params, learner(), 0, seed).unwrap()
+}
+
+fn predict(fitted: &Fitted) -> Prediction {
+    fitted.model.predict(&problem(0).1).unwrap()
+}
+
+/// What the baseline `source-only` does with the learner.
+fn source_only(learner: Value, seed: u64) -> Prediction {
+    let (problem, test, _) = problem(0);
+    let source = problem.source().unwrap();
+    let sample = translearn_core::Sample::new(&source.features, &source.labels, CLASSES).unwrap();
+    let learner = registry()
+        .learner("network")
+        .unwrap()
+        .build(map(learner))
+        .unwrap();
+    let seed = translearn_core::seed::derive(seed, &["learner"]);
+    learner
+        .fit_boxed(&sample, seed)
+        .unwrap()
+        .predict(&test)
+        .unwrap()
+}
+
+#[test]
+fn without_weight_the_target_changes_no_bit() {
+    let plain = source_only(learner(), 5);
+    for method in ["dann", "deep-coral"] {
+        assert_eq!(
+            predict(&fit(method, json!({"lambda": 0.0}), 5)),
+            plain,
+            "{method}"
+        );
+        assert_ne!(
+            predict(&fit(method, json!({"lambda": 0.5}), 5)),
+            plain,
+            "{method}"
+        );
+    }
+    let from_nothing = json!({"weights": "random", "pretrained_rate": 1.0});
+    assert_eq!(predict(&fit("fine-tune", from_nothing, 5)), plain);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_and_another_does_not() {
+    for (method, params) in [
+        ("dann", json!({})),
+        ("deep-coral", json!({})),
+        (
+            "fine-tune",
+            json!({"weights": "random", "strategy": "lora"}),
+        ),
+    ] {
+        let first = predict(&fit(method, params.clone(), 1));
+        assert_eq!(predict(&fit(method, params.clone(), 1)), first, "{method}");
+        assert_ne!(predict(&fit(method, params, 2)), first, "{method}");
+    }
+}
+
+#[test]
+fn saved_and_loaded_models_predict_the_same() {
+    for (method, params) in [
+        ("dann", json!({})),
+        (
+            "fine-tune",
+            json!({"weights": "random", "strategy": "dora"}),
+        ),
+    ] {
+        let fitted = fit(method, params, 3);
+        let text = serde_json::to_string(&fitted).unwrap();
+        let loaded: Fitted = serde_json::from_str(&text).unwrap();
+        assert_eq!(predict(&loaded), predict(&fitted), "{method}");
+    }
+}
+
+#[test]
+fn probabilities_sum_to_one_and_a_row_alone_is_predicted_as_among_others() {
+    let fitted = fit("dann", json!({}), 4);
+    let all = predict(&fitted).scores.unwrap();
+    for row in all.matrix().outer_iter() {
+        assert!((row.sum() - 1.0).abs() < 1e-12);
+    }
+    let test = problem(0).1;
+    for row in 0..test.n_rows() {
+        let one = fitted.model.predict(&test.select_rows(&[row])).unwrap();
+        let one = one.scores.unwrap().matrix().row(0).to_owned();
+        let difference = (&one - &all.matrix().row(row)).fold(0.0_f64, |m, d| m.max(d.abs()));
+        assert!(difference < 1e-5, "{difference}");
+    }
+}
+
+#[test]
+fn every_method_learns_what_can_be_learned() {
+    let longer = json!({"backbone": "small-cnn", "epochs": 15, "batch_size": 8, "image_size": 16, "rate": 0.02});
+    let truth = problem(0).2;
+    let right = |prediction: &Prediction| {
+        let labels = prediction.labels.classes("test").unwrap().to_vec();
+        labels.iter().zip(&truth).filter(|(a, b)| a == b).count()
+    };
+    for (method, params) in [
+        ("dann", json!({"target_weight": 1.0})),
+        ("deep-coral", json!({})),
+        (
+            "fine-tune",
+            json!({"weights": "random", "pretrained_rate": 1.0, "l2_sp": 0.001}),
+        ),
+        (
+            "fine-tune",
+            json!({"weights": "random", "pretrained_rate": 1.0, "strategy": "gradual"}),
+        ),
+    ] {
+        // With labels of the target there is no doubt what is right.
+        let fitted = fit_with(method, params, longer.clone(), 18, 0).unwrap();
+        assert!(
+            right(&predict(&fitted)) >= 11,
+            "{method}: {}",
+            right(&predict(&fitted))
+        );
+    }
+}
+
+/// The weights of a network that was trained on something else.
+fn pretrained() -> (tempfile::TempDir, String, Network) {
+    let network = backbones::find("small-cnn")
+        .unwrap()
+        .build(10, Device::Cpu, 99)
+        .unwrap();
+    tch::no_grad(|| {
+        for (name, parameter) in network.parameters() {
+            if name.contains("running_mean") {
+                let _moved = parameter.tensor.shallow_clone().fill_(0.01);
+            }
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    network.state().unwrap().write(&path).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path, network)
+}
+
+fn tensors(fitted: &Fitted) -> translearn_weights::StateDict {
+    let saved = serde_json::to_value(fitted).unwrap();
+    let text = saved["model"]["tensors"].as_str().unwrap();
+    let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap();
+    translearn_weights::StateDict::from_bytes(&bytes, "a model").unwrap()
+}
+
+#[test]
+fn what_is_frozen_stays_bit_for_bit_and_what_learns_moves() {
+    let (_folder, path, network) = pretrained();
+    let before = network.state().unwrap();
+    let moved = |params: Value| -> Vec<String> {
+        let after = tensors(&fit("fine-tune", params, 6));
+        let changed = before.iter().filter(|(name, tensor)| {
+            !name.starts_with("fc2") && after.tensor(name).unwrap() != *tensor
+        });
+        changed.map(|(name, _)| name.to_owned()).collect()
+    };
+    let with = |more: Value| {
+        let mut params = map(json!({"weights": path}));
+        params.extend(map(more));
+        Value::Object(params)
+    };
+    assert_eq!(moved(with(json!({"strategy": "head"}))), [] as [&str; 0]);
+    let late = moved(with(json!({"freeze_before": "conv2"})));
+    assert!(
+        late.iter()
+            .all(|name| !name.contains('1') || name.starts_with("fc1")),
+        "{late:?}"
+    );
+    assert!(
+        late.iter().any(|name| name == "bn2.running_mean"),
+        "{late:?}"
+    );
+    let all: Vec<String> = before
+        .names()
+        .filter(|name| !name.starts_with("fc2"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(moved(with(json!({}))), all);
+    assert_eq!(
+        moved(with(json!({"strategy": "lp-ft", "probe_epochs": 1}))),
+        all
+    );
+    let lora = moved(with(json!({"strategy": "lora", "rank": 2})));
+    assert_eq!(lora, ["conv1.weight", "conv2.weight", "fc1.weight"]);
+    let bitfit = moved(with(json!({"strategy": "bitfit"})));
+    assert!(
+        bitfit.iter().all(|name| name.ends_with("bias")) && !bitfit.is_empty(),
+        "{bitfit:?}"
+    );
+}
+
+#[test]
+fn a_pull_towards_the_first_weights_keeps_them_near() {
+    let (_folder, path, network) = pretrained();
+    let before = network.state().unwrap();
+    let distance = |weight: f64| -> f64 {
+        let params = json!({"weights": path, "l2_sp": weight, "pretrained_rate": 1.0});
+        let after = tensors(&fit("fine-tune", params, 6));
+        let of = |name: &str| {
+            let pair = [&before, &after].map(|file| file.tensor(name).unwrap().to_f32().unwrap());
+            pair[0]
+                .iter()
+                .zip(&pair[1])
+                .map(|(a, b)| f64::from(a - b).powi(2))
+                .sum::<f64>()
+        };
+        of("conv2.weight") + of("fc1.weight")
+    };
+    let (free, near) = (distance(0.0), distance(10.0));
+    assert!(near < 0.3 * free, "{near} against {free}");
+}
+
+#[test]
+fn early_stopping_and_augmentation_run_and_change_the_model() {
+    let stopping = json!({
+        "backbone": "small-cnn", "epochs": 6, "batch_size": 8, "image_size": 16, "rate": 0.02, "patience": 1,
+        "augment": "digits", "mixup": 0.2, "label_smoothing": 0.1, "ema": 0.9, "clip_norm": 1.0,
+        "optimizer": "adamw", "schedule": "one-cycle", "warm_up": 0.1
+    });
+    let fitted = fit_with("dann", json!({}), stopping.clone(), 0, 0).unwrap();
+    assert_ne!(predict(&fitted), predict(&fit("dann", json!({}), 0)));
+    let again = fit_with("dann", json!({}), stopping, 0, 0).unwrap();
+    assert_eq!(predict(&fitted), predict(&again));
+}
+
+#[test]
+fn what_cannot_be_served_says_why() {
+    let message = |method: &str, params: Value, learner: Value| {
+        fit_with(method, params, learner, 0, 0)
+            .unwrap_err()
+            .to_string()
+    };
+    let error = message("dann", json!({}), json!({"backbone": "smal-cnn"}));
+    assert!(error.contains("did you mean `small-cnn`"), "{error}");
+    let error = message("dann", json!({"layer": "relu9"}), learner());
+    assert!(
+        error.contains("relu9") && error.contains("did you mean"),
+        "{error}"
+    );
+    let error = message("fine-tune", json!({}), learner());
+    assert!(
+        error.contains("no published ones of `small-cnn`"),
+        "{error}"
+    );
+    let error = message("fine-tune", json!({"weights": "no-such-file"}), learner());
+    assert!(error.contains("no-such-file"), "{error}");
+    let (_folder, path, _) = pretrained();
+    let error = message("pretrained", json!({"weights": path}), learner());
+    assert!(
+        error.contains("fc2.weight: expected 3x128, found 10x128"),
+        "{error}"
+    );
+    // Images that are predicted by a model of images alone.
+    let fitted = fit("deep-coral", json!({}), 0);
+    let vectors = Features::from(ndarray::Array2::zeros((2, 3)));
+    assert!(fitted.model.predict(&vectors).is_err());
+}
+
+#[test]
+fn the_tables_state_the_defaults_and_the_names_stand_where_others_read_them() {
+    let registry = registry();
+    let stated = |parameters: &[translearn_core::ParamInfo]| -> Map<String, Value> {
+        let pairs = parameters.iter().map(|parameter| {
+            (
+                parameter.name.to_owned(),
+                serde_json::from_str(parameter.default).unwrap(),
+            )
+        });
+        pairs.collect()
+    };
+    let mut names = Vec::new();
+    for entry in registry.learners() {
+        assert_eq!(
+            entry.build(Map::new()).unwrap().params(),
+            stated(entry.info.parameters)
+        );
+        names.push(entry.info.name);
+    }
+    for entry in registry.methods() {
+        let built = entry.build(Map::new(), None).unwrap();
+        assert_eq!(
+            built.params(),
+            stated(entry.info.parameters),
+            "{}",
+            entry.info.name
+        );
+        names.push(entry.info.name);
+    }
+    // `cargo xtask` reads these to know which specifications need libtorch.
+    let listed: Vec<&str> = include_str!("../names.txt").split_whitespace().collect();
+    names.sort_unstable();
+    let mut sorted = listed.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, names);
+}
