@@ -1,5 +1,6 @@
 //! Where networks compute, and how exactly.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::{env, fmt};
@@ -10,6 +11,9 @@ use crate::{DeepError, gaps};
 
 /// Folders, separated as in `PATH`, in which `libtorch_cuda` of the same version lies.
 pub const CUDA_LIB: &str = "TRANSLEARN_CUDA_LIB";
+
+/// The device that networks compute on where none is named, by its name in [`device()`].
+pub const DEVICE: &str = "TRANSLEARN_DEVICE";
 
 /// What became of the search for CUDA.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +102,19 @@ pub fn device(name: &str) -> Result<Device, DeepError> {
     }
 }
 
+/// Where networks compute that were not told otherwise: the device named by the environment variable [`DEVICE`], which
+/// the experiment runner sets for its workers, else the CPU.
+///
+/// # Errors
+/// As [`device()`].
+pub fn default_device() -> Result<Device, DeepError> {
+    device_of(env::var_os(DEVICE))
+}
+
+fn device_of(variable: Option<OsString>) -> Result<Device, DeepError> {
+    variable.map_or(Ok(Device::Cpu), |name| device(&name.to_string_lossy()))
+}
+
 /// The best device there is: the first CUDA device, else the CPU.
 pub fn best_device() -> Device {
     match cuda() {
@@ -168,6 +185,16 @@ mod tests {
             assert!(error.contains(part) && error.contains(name), "{error}");
         }
         println!("best device: {:?} ({})", best_device(), cuda());
+    }
+
+    #[test]
+    fn the_variable_names_the_default() {
+        assert_eq!(device_of(None).unwrap(), Device::Cpu);
+        assert_eq!(device_of(Some("cpu".into())).unwrap(), Device::Cpu);
+        for name in ["", "gpu", "cuda:99"] {
+            let error = device_of(Some(name.into())).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
     }
 
     #[test]

@@ -13,10 +13,12 @@ mod load;
 mod network;
 mod optim;
 mod pretrained;
+mod registry;
 
 pub use cache::{FeatureCache, FeatureKey};
 pub use device::{
-    CUDA_LIB, CudaStatus, Precision, autocast_bf16, best_device, channels_last, cuda, device,
+    CUDA_LIB, CudaStatus, DEVICE, Precision, autocast_bf16, best_device, channels_last, cuda,
+    default_device, device,
 };
 pub use error::DeepError;
 pub use extract::Extractor;
@@ -26,3 +28,4 @@ pub use layers::Sequence;
 pub use network::{InputShape, Layer, Named, Network, Parameter, Parameters, Pass, Role, Scope};
 pub use optim::{Optimizer, OptimizerState};
 pub use pretrained::{Pretrained, RANDOM};
+pub use registry::registry;
