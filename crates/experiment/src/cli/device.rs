@@ -23,7 +23,7 @@ impl Device {
 pub(super) enum DeviceError {
     #[cfg(not(feature = "deep"))]
     #[error(
-        "this build has no CUDA; use --device cpu (`cargo xtask experiment` builds in what can use CUDA where a specification has a method for it)"
+        "this build has no CUDA; use --device cpu (CUDA comes with the feature `deep`, which `cargo xtask experiment` builds in where a specification has a method for it)"
     )]
     NoCuda,
     #[cfg(feature = "deep")]
