@@ -241,10 +241,8 @@ mod extract {
                 let network = pretrained.build(layer, translearn_deep::device("cpu")?)?;
                 let progress = crate::progress::FeatureProgress::new(part, stored.len());
                 let as_they_are = ImageParams::default();
-                let decoded = (0..stored.len()).filter_map(|row| {
-                    let image = stored.image(row, &as_they_are).transpose()?;
-                    Some(image.map_err(Into::into))
-                });
+                let decoded =
+                    (0..stored.len()).filter_map(|row| stored.image(row, &as_they_are).transpose());
                 pretrained
                     .extractor(&network, layer)?
                     .extract(decoded, |done| progress.done(done))
