@@ -14,6 +14,9 @@ use crate::workspace::Workspace;
 /// The package, and the binary in it.
 const RUNNER: &str = "translearn-experiment";
 
+/// What a list without libtorch says.
+const NOT_LISTED: &str = "note: methods over libtorch are not listed, for this build is without it; `cargo xtask libtorch doctor` tells what is missing";
+
 /// Plan, run and report experiments
 ///
 /// Builds `translearn-experiment` in release mode and starts it with the same arguments:
@@ -39,7 +42,14 @@ pub(crate) struct Arguments {
 /// Builds the runner, then becomes it.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     let needed = libtorch::needs::experiment(workspace, &arguments.rest);
-    let libtorch = libtorch::ensure_if(workspace, needed)?;
+    let libtorch = if libtorch::needs::experiment_lists(&arguments.rest) {
+        libtorch::at_hand(workspace).unwrap_or_else(|| {
+            eprintln!("{NOT_LISTED}");
+            Provision::default()
+        })
+    } else {
+        libtorch::ensure_if(workspace, needed)?
+    };
     let runner = build(workspace, &libtorch)?;
     let mut command = Command::new(&runner);
     command.args(&arguments.rest);

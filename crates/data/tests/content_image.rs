@@ -102,6 +102,7 @@ fn images_of_different_sizes_need_a_size() {
     let sized = ImageParams {
         size: Some((4, 5)),
         color: Color::Grey,
+        ..ImageParams::default()
     };
     let (x, _) = matrix(open().read(&sized).unwrap());
     assert_eq!(x.dim(), (2, 20));
@@ -134,6 +135,7 @@ fn resizing_an_even_image_keeps_it_even() {
         let params = ImageParams {
             color: Color::Grey,
             size: Some(size),
+            ..ImageParams::default()
         };
         let item = images.get(0, &params).unwrap();
         assert!(
@@ -142,6 +144,78 @@ fn resizing_an_even_image_keeps_it_even() {
             item.pixels
         );
         assert_eq!(item.label, None);
+    }
+}
+
+#[test]
+fn large_images_are_shrunk_to_the_shorter_side_and_small_ones_stay() {
+    // Rows of pixels of one brightness each, so that shrinking by two takes the mean of neighbours in the middle.
+    let striped = |width, height| GrayImage::from_fn(width, height, |_, y| Luma([(4 * y) as u8]));
+    let root = tempfile::tempdir().unwrap();
+    for (name, width, height) in [("tall", 20, 50), ("small", 10, 50), ("wide", 33, 20)] {
+        let path = root.path().join(format!("{name}.png"));
+        striped(width, height).save(path).unwrap();
+    }
+    let images = Images::open(root.path(), &FolderParams::default()).unwrap();
+    let params = ImageParams {
+        color: Color::Grey,
+        shorter_side: Some(10),
+        ..ImageParams::default()
+    };
+    let sizes: Vec<_> = images
+        .iter(&params)
+        .map(|item| item.map(|item| (item.name, item.width, item.height)))
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let expected = [("small", 10, 50), ("tall", 10, 25), ("wide", 17, 10)]
+        .map(|(name, width, height)| (format!("{name}.png"), width, height));
+    assert_eq!(sizes, expected);
+    let tall = images.get(1, &params).unwrap();
+    for y in 2..23_u32 {
+        // Rows 2y and 2y + 1 have brightness 8y and 8y + 4; the triangle filter is symmetric about their middle.
+        let value = tall.pixels[(y * 10) as usize];
+        assert!(value.abs_diff((8 * y + 2) as u8) <= 1, "{value} in {y}");
+    }
+    for params in [
+        ImageParams {
+            shorter_side: Some(0),
+            ..params
+        },
+        ImageParams {
+            size: Some((3, 3)),
+            ..params
+        },
+    ] {
+        let error = images.get(0, &params).unwrap_err();
+        assert!(matches!(error, DataError::InvalidOption { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_look_at_the_ends_of_a_file_finds_what_is_broken() {
+    let png = encoded(&colour(12, 12), ImageFormat::Png);
+    let jpeg = encoded(&colour(12, 12), ImageFormat::Jpeg);
+    let files: [(&str, &[u8]); 6] = [
+        ("1.png", &png),
+        ("2.jpg", &jpeg),
+        ("3.png", &png[..png.len() - 14]),
+        ("4.jpg", &jpeg[..jpeg.len() - 4]),
+        ("5.png", b"no image"),
+        ("6.png", &png[..12]),
+    ];
+    let root = folder_with(&files);
+    let images = Images::open(root.path(), &FolderParams::default()).unwrap();
+    for index in 0..files.len() {
+        let (checked, decoded) = (
+            images.check(index),
+            images.get(index, &ImageParams::default()),
+        );
+        assert_eq!(checked.is_ok(), index < 2, "{checked:?}");
+        assert_eq!(checked.is_ok(), decoded.is_ok());
+        if let Err(error) = checked {
+            assert!(matches!(error, DataError::Decode { .. }), "{error}");
+            assert!(error.to_string().contains(files[index].0), "{error}");
+        }
     }
 }
 
@@ -226,6 +300,7 @@ fn real_sets_have_their_shape() {
     let tiny = ImageParams {
         color: Color::Grey,
         size: Some((8, 8)),
+        ..ImageParams::default()
     };
     for (part, rows, ants) in [("train", 244, 123), ("val", 153, 70)] {
         let sample = read(

@@ -3,7 +3,7 @@
 //! | `select` | a grid point's score |
 //! |---|---|
 //! | `source-cv` | k-fold cross-validation on the labelled source rows, stratified: fitted without a fold, which is then predicted as the source |
-//! | `importance-weighted` | the same, each held-out row weighted by the density ratio p(target)/p(source), by logistic regression |
+//! | `importance-weighted` | the same, each held-out row weighted by the density ratio p(target)/p(source) of the vectors, by logistic regression |
 //! | `oracle` | the scored rows themselves |
 //!
 //! The score is accuracy, or −RMSE for regression, over all held-out rows together. The first of equals wins. All methods
@@ -19,7 +19,7 @@ use translearn_core::{
 };
 
 use crate::plan::Trial;
-use crate::prepare::PreparedTask;
+use crate::prepare::{PreparedTask, View};
 use crate::record::{GridScore, Selected};
 use crate::spec::{GridPoint, Output, SelectBy};
 use crate::trial::TrialError;
@@ -41,9 +41,11 @@ pub fn choose(
         SelectBy::Oracle => Evaluation::Oracle,
         SelectBy::SourceCv => Evaluation::Folds(folds(trial, prepared)?, None),
         SelectBy::ImportanceWeighted => {
+            // Images have no density of their own; vectors of them do.
             let weighter = LogisticRatioParams::default();
+            let vectors = prepared.vectors()?;
             let weights = weighter
-                .source_weights(&prepared.problem, trial.seed_for("importance"))?
+                .source_weights(&vectors.problem, trial.seed_for("importance"))?
                 .weights;
             Evaluation::Folds(folds(trial, prepared)?, Some(weights))
         }
@@ -101,11 +103,11 @@ impl Evaluation {
         point: &GridPoint,
     ) -> Result<f64, TrialError> {
         let method = point.build(registry, &trial.method.use_)?;
-        let problem = &prepared.problem;
+        let View { problem, test } = prepared.view(&*method)?;
         let fit = |problem: &TransferProblem| method.fit(problem, trial.seed_for("fit"));
         let (truth, prediction, weights) = match self {
             Self::Oracle => {
-                let prediction = fit(problem)?.model.predict(&prepared.test)?;
+                let prediction = fit(problem)?.model.predict(test)?;
                 (prepared.test_labels.clone(), prediction, None)
             }
             Self::Folds(folds, weights) => {
@@ -153,8 +155,8 @@ impl Evaluation {
 ///
 /// Each class is shuffled and dealt out in turn, so that no fold has two rows of a class more than another.
 fn folds(trial: &Trial, prepared: &PreparedTask) -> Result<Vec<Vec<usize>>, TrialError> {
-    let source = prepared.problem.source()?;
-    let n = source.labels.len();
+    let labels = prepared.source_labels()?;
+    let n = labels.len();
     let count = trial.method.folds.min(n);
     if count < 2 {
         return Err(TransferError::TooFewRows {
@@ -165,7 +167,7 @@ fn folds(trial: &Trial, prepared: &PreparedTask) -> Result<Vec<Vec<usize>>, Tria
         .into());
     }
     let mut order = seed::rng(trial.seed_for("folds")).permutation(n);
-    if let Labels::Classes(codes) = source.labels.as_ref() {
+    if let Labels::Classes(codes) = &labels {
         order.sort_by_key(|&row| codes[row]);
     }
     let mut folds = vec![Vec::new(); count];

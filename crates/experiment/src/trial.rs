@@ -8,7 +8,7 @@ use translearn_core::{Labels, Prediction, Registry, TransferError};
 
 use crate::SCHEMA;
 use crate::plan::Trial;
-use crate::prepare::PreparedTask;
+use crate::prepare::{PrepareError, PreparedTask, View};
 use crate::record::{Selected, Status, TrialRecord};
 use crate::select;
 use crate::spec::{GridPoint, flatten};
@@ -21,6 +21,9 @@ pub enum TrialError {
     /// The method cannot serve the task, or failed at it.
     #[error(transparent)]
     Transfer(#[from] TransferError),
+    /// The task has no rows for the method, or they cannot be decoded.
+    #[error(transparent)]
+    Data(#[from] PrepareError),
     /// The prediction cannot be scored.
     #[error("{0}")]
     Unfit(String),
@@ -29,16 +32,17 @@ pub enum TrialError {
 impl TrialError {
     /// `unsupported` for what a method cannot serve by its nature, `failed` for the rest.
     pub fn status(&self) -> Status {
-        match self {
-            Self::Transfer(
-                TransferError::Unsupported { .. }
-                | TransferError::DenseTooLarge { .. }
-                | TransferError::FeatureMismatch { .. }
-                | TransferError::NotVectors { .. }
-                | TransferError::ImagesAndVectors { .. }
-                | TransferError::TooFewClasses { .. }
-                | TransferError::TooFewRows { .. },
-            ) => Status::Unsupported,
+        let (Self::Transfer(error) | Self::Data(PrepareError::Transfer(error))) = self else {
+            return Status::Failed;
+        };
+        match error {
+            TransferError::Unsupported { .. }
+            | TransferError::DenseTooLarge { .. }
+            | TransferError::FeatureMismatch { .. }
+            | TransferError::NotVectors { .. }
+            | TransferError::ImagesAndVectors { .. }
+            | TransferError::TooFewClasses { .. }
+            | TransferError::TooFewRows { .. } => Status::Unsupported,
             _ => Status::Failed,
         }
     }
@@ -87,7 +91,7 @@ pub fn run(
         n_target: prepared.n_target(),
         n_labelled: prepared.n_labelled(),
         n_test: prepared.n_test(),
-        n_features: Some(prepared.n_features()),
+        n_features: prepared.vectors().ok().map(n_features),
         ..unfinished(trial, registry, Status::Failed, String::new())
     };
     match fit_and_predict(trial, registry, prepared, &mut record) {
@@ -108,6 +112,11 @@ pub fn run(
             (record, None)
         }
     }
+}
+
+/// Features of the target after preprocessing; 1 for images, the image.
+fn n_features(view: &View) -> usize {
+    view.problem.target_features().n_columns()
 }
 
 /// The record of a trial that did not come to its end: data that cannot be read, a worker that was killed, a time-out.
@@ -173,12 +182,14 @@ fn fit_and_predict(
         .map_or_else(Map::new, |learner| learner.params());
     record.params = flatten(&method.params(), &learner);
     record.selected = selected;
-    let fitted = method.fit(&prepared.problem, trial.seed_for("fit"))?;
+    let view = prepared.view(&*method)?;
+    record.n_features = Some(n_features(view));
+    let fitted = method.fit(&view.problem, trial.seed_for("fit"))?;
     record.fit_seconds = Some(start.elapsed().as_secs_f64());
     record.ess = fitted.trace.effective_sample_size();
 
     let start = Instant::now();
-    let prediction = fitted.model.predict(&prepared.test)?;
+    let prediction = fitted.model.predict(&view.test)?;
     record.predict_seconds = Some(start.elapsed().as_secs_f64());
     record.metrics = score(trial, prepared, &prediction)?;
     record.outcomes = Outcomes::of(

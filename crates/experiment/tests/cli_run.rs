@@ -158,10 +158,12 @@ fn what_cannot_be_run_is_refused_with_file_line_and_reason() {
     refuse(&["run", "nowhere"], &["no file `nowhere`"]);
     refuse(&["run", "typo.toml", "--shard", "2/2"], &["a shard is I/N"]);
     refuse(&["run", "typo.toml", "--jobs", "0"], &["--jobs"]);
-    refuse(
-        &["run", "typo.toml", "--device", "cuda"],
-        &["this build has no CUDA; use --device cpu", "deep"],
-    );
+    let no_cuda: &[&str] = if cfg!(feature = "deep") {
+        &["cuda:99"]
+    } else {
+        &["this build has no CUDA; use --device cpu", "deep"]
+    };
+    refuse(&["run", "typo.toml", "--device", "cuda:99"], no_cuda);
     refuse(&["report", "nowhere"], &["`nowhere` is no result folder"]);
     refuse(&["list", "nothing"], &["methods, learners, specs, data"]);
     refuse(&["frobnicate"], &["unrecognized subcommand"]);

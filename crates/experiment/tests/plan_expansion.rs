@@ -240,6 +240,19 @@ fn an_identifier_changes_with_what_decides_the_numbers_and_with_nothing_else() {
 }
 
 #[test]
+fn another_kind_of_device_makes_other_trials() {
+    let on_cpu = fixed(SPEC);
+    assert_eq!(on_cpu.clone().on_device("cpu"), on_cpu);
+    let on_cuda = on_cpu.clone().on_device("cuda");
+    assert_eq!(ids(&on_cuda), on_cuda.file.trials);
+    for (cpu, cuda) in on_cpu.trials.iter().zip(&on_cuda.trials) {
+        assert_ne!(cpu.id, cuda.id);
+        assert_eq!((cpu.device.as_str(), cuda.device.as_str()), ("cpu", "cuda"));
+        assert_eq!(cpu.task, cuda.task);
+    }
+}
+
+#[test]
 fn a_trial_is_whole_in_one_line() {
     for trial in fixed(SPEC).trials {
         let line = serde_json::to_string(&trial).unwrap();

@@ -81,10 +81,23 @@ fn labels_that_score_change_nothing_in_the_problem() {
     let before = case.prepare(&task).unwrap();
     case.write("new.csv", &rows(10, 5, |i| class(i / 5)));
     let after = case.prepare(&task).unwrap();
-    assert_eq!(before.problem, after.problem);
-    assert_eq!(before.test, after.test);
+    assert_eq!(
+        before.vectors().unwrap().problem,
+        after.vectors().unwrap().problem
+    );
+    assert_eq!(
+        before.vectors().unwrap().test,
+        after.vectors().unwrap().test
+    );
     assert_ne!(before.test_labels, after.test_labels);
-    assert!(before.problem.target_labelled().is_none());
+    assert!(
+        before
+            .vectors()
+            .unwrap()
+            .problem
+            .target_labelled()
+            .is_none()
+    );
     assert_eq!(before.test_rows, (0..10).collect::<Vec<_>>());
 }
 
@@ -97,7 +110,7 @@ fn the_values_of_scored_rows_change_nothing_in_a_regression_problem() {
     ]);
     let task = format!("output = 'regression'\nlabelled = {{ count = 4 }}\n{FILES}{STEPS}");
     let before = case.prepare(&task).unwrap();
-    let labelled = before.problem.target_task().rows.clone();
+    let labelled = before.vectors().unwrap().problem.target_task().rows.clone();
     assert_eq!(labelled.len(), 4);
     case.write(
         "new.csv",
@@ -110,7 +123,10 @@ fn the_values_of_scored_rows_change_nothing_in_a_regression_problem() {
         }),
     );
     let after = case.prepare(&task).unwrap();
-    assert_eq!(before.problem, after.problem);
+    assert_eq!(
+        before.vectors().unwrap().problem,
+        after.vectors().unwrap().problem
+    );
     assert_ne!(before.test_labels, after.test_labels);
 }
 
@@ -123,7 +139,7 @@ fn the_problem_knows_the_labels_of_the_drawn_rows_and_no_other() {
     let prepared = case
         .prepare(&format!("labelled = {{ per_class = 2 }}\n{FILES}"))
         .unwrap();
-    let task = prepared.problem.target_task();
+    let task = prepared.vectors().unwrap().problem.target_task();
     assert_eq!(task.rows.len(), 4);
     let truth = Labels::Classes((0..10).map(|i| i % 2).collect());
     assert_eq!(task.labels, truth.select(&task.rows));
@@ -133,8 +149,14 @@ fn the_problem_knows_the_labels_of_the_drawn_rows_and_no_other() {
     assert_eq!(all, (0..10).collect::<Vec<_>>());
     assert_eq!(prepared.test_labels, truth.select(&prepared.test_rows));
     assert_eq!(
-        *prepared.test.dense().unwrap(),
-        *prepared.problem.target_unlabelled().dense().unwrap()
+        *prepared.vectors().unwrap().test.dense().unwrap(),
+        *prepared
+            .vectors()
+            .unwrap()
+            .problem
+            .target_unlabelled()
+            .dense()
+            .unwrap()
     );
     assert_eq!(
         (
@@ -166,8 +188,14 @@ fn the_fit_never_sees_the_test_part() {
             .replace("bird", "dog"),
     );
     let after = case.prepare(&task).unwrap();
-    assert_eq!(before.problem, after.problem);
-    assert_ne!(before.test, after.test);
+    assert_eq!(
+        before.vectors().unwrap().problem,
+        after.vectors().unwrap().problem
+    );
+    assert_ne!(
+        before.vectors().unwrap().test,
+        after.vectors().unwrap().test
+    );
     assert_ne!(before.test_labels, after.test_labels);
 }
 
@@ -182,18 +210,38 @@ fn a_test_part_is_scaled_by_the_statistics_of_the_targets_fit() {
         .prepare(&format!("{WITH_TEST}preprocess = ['zscore-per-domain']"))
         .unwrap();
     assert_eq!(
-        *prepared.problem.target_features().dense().unwrap(),
+        *prepared
+            .vectors()
+            .unwrap()
+            .problem
+            .target_features()
+            .dense()
+            .unwrap(),
         array![[-1.0], [1.0]]
     );
     assert_eq!(
-        *prepared.problem.source().unwrap().features.dense().unwrap(),
+        *prepared
+            .vectors()
+            .unwrap()
+            .problem
+            .source()
+            .unwrap()
+            .features
+            .dense()
+            .unwrap(),
         array![[-1.0], [1.0]]
     );
-    assert_eq!(*prepared.test.dense().unwrap(), array![[2.0]]);
+    assert_eq!(
+        *prepared.vectors().unwrap().test.dense().unwrap(),
+        array![[2.0]]
+    );
     let pooled = case
         .prepare(&format!("{WITH_TEST}preprocess = ['zscore']"))
         .unwrap();
-    assert_eq!(*pooled.test.dense().unwrap(), array![[39.0]]);
+    assert_eq!(
+        *pooled.vectors().unwrap().test.dense().unwrap(),
+        array![[39.0]]
+    );
 }
 
 #[test]
@@ -204,7 +252,7 @@ fn missing_values_are_filled_from_the_source() {
     ]);
     let prepared = case.prepare(FILES).unwrap();
     assert_eq!(
-        *prepared.test.dense().unwrap(),
+        *prepared.vectors().unwrap().test.dense().unwrap(),
         array![[2.0, 1.0, 0.0], [7.0, 0.0, 0.0]]
     );
     let both = case
@@ -213,7 +261,7 @@ fn missing_values_are_filled_from_the_source() {
         ))
         .unwrap();
     assert_eq!(
-        *both.test.dense().unwrap(),
+        *both.vectors().unwrap().test.dense().unwrap(),
         array![[11.0 / 3.0, 0.0], [7.0, 1.0]]
     );
 }
@@ -230,7 +278,12 @@ fn all_methods_see_the_same_draw_and_seeds_different_ones() {
     let mut cache = TaskCache::default();
     let problems: Vec<(u64, TransferProblem)> = trials
         .iter()
-        .map(|trial| (trial.seed, cache.get(trial).unwrap().problem.clone()))
+        .map(|trial| {
+            (
+                trial.seed,
+                cache.get(trial).unwrap().vectors().unwrap().problem.clone(),
+            )
+        })
         .collect();
     for (seed, problem) in &problems {
         for (other_seed, other) in &problems {
@@ -244,7 +297,10 @@ fn all_methods_see_the_same_draw_and_seeds_different_ones() {
     }
     // The cache gives what a fresh start gives.
     for (trial, (_, problem)) in trials.iter().zip(&problems) {
-        assert_eq!(&PreparedTask::of(trial).unwrap().problem, problem);
+        assert_eq!(
+            &PreparedTask::of(trial).unwrap().vectors().unwrap().problem,
+            problem
+        );
     }
 }
 
@@ -259,7 +315,10 @@ fn the_cache_notices_another_task() {
     let plain = get(FILES);
     assert!(std::sync::Arc::ptr_eq(&plain, &get(FILES)));
     let scaled = get(&format!("{FILES}preprocess = ['zscore']"));
-    assert_ne!(plain.problem, scaled.problem);
+    assert_ne!(
+        plain.vectors().unwrap().problem,
+        scaled.vectors().unwrap().problem
+    );
     let labelled = get(&format!("{FILES}labelled = {{ count = 2 }}"));
     assert_eq!(labelled.n_labelled(), 2);
 }
@@ -292,7 +351,7 @@ fn several_sources_stay_apart() {
     let task = "source = [{ file = 'old.csv', label = 'y' }, { file = 'older.csv', label = 'y' }]\n\
                 target = { file = 'new.csv', label = 'y' }\npreprocess = ['zscore-per-domain']";
     let prepared = case.prepare(task).unwrap();
-    let sources = prepared.problem.sources();
+    let sources = prepared.vectors().unwrap().problem.sources();
     assert_eq!(
         sources
             .iter()
@@ -331,7 +390,7 @@ fn texts_become_vectors_of_the_source_vocabulary() {
         [0.0, 0.0, 0.0, 1.0, 1.0, 0.0],
         [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     ];
-    assert_eq!(*prepared.test.dense().unwrap(), expected);
+    assert_eq!(*prepared.vectors().unwrap().test.dense().unwrap(), expected);
 }
 
 #[test]
@@ -412,7 +471,12 @@ fn a_set_loads_with_the_shape_of_its_protocol() {
                 (
                     prepared.n_source(),
                     prepared.n_target(),
-                    prepared.n_features()
+                    prepared
+                        .vectors()
+                        .unwrap()
+                        .problem
+                        .target_features()
+                        .n_columns()
                 ),
                 (295, 157, 800)
             );

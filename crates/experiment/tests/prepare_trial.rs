@@ -226,7 +226,7 @@ fn the_oracle_takes_the_best_on_the_scored_rows() {
 fn source_cross_validation_is_what_it_says() {
     let method = "use = 'source-only'\nlearner = { use = 'knn', k = [1, 40] }\nfolds = 75";
     let (record, _, prepared) = run("", IRIS, method);
-    let source = prepared.problem.source().unwrap();
+    let source = prepared.vectors().unwrap().problem.source().unwrap();
     let x = source.features.dense().unwrap();
     let labels = source.labels.classes("test").unwrap();
     let right = (0..75)
@@ -257,10 +257,8 @@ fn labels_that_score_do_not_choose() {
         let Labels::Classes(codes) = &prepared.test_labels else {
             panic!("classes")
         };
-        let shuffled = PreparedTask {
-            test_labels: Labels::Classes(codes.mapv(|code| 2 - code)),
-            ..prepared.clone()
-        };
+        let mut shuffled = prepared.clone();
+        shuffled.test_labels = Labels::Classes(codes.mapv(|code| 2 - code));
         let (other, again) = trial::run(trial, &registry(), &shuffled);
         assert_eq!(honest.selected, other.selected);
         assert_eq!(predicted.unwrap().prediction, again.unwrap().prediction);

@@ -69,6 +69,7 @@ static INFO: MethodInfo = MethodInfo {
             default: "\"nothing\"",
             range: ParamRange::Choice(&[
                 "nothing", "panic", "abort", "exit", "overflow", "memory", "talk", "refuse",
+                "device",
             ]),
             doc: "What it does before the fit.",
         },
@@ -104,6 +105,7 @@ transfer_method!(Faulty, INFO, |method, problem, seed| {
                 .unwrap();
             eprintln!("to standard error");
         }
+        "device" => panic!("on {:?}", std::env::var("TRANSLEARN_DEVICE")),
         "refuse" => {
             return Err(TransferError::Unsupported {
                 method: "faulty".into(),
@@ -221,6 +223,23 @@ fn every_fault_ends_alone() {
         assert!(done.stderr.contains("[18/18]"), "{}", done.stderr);
     }
     assert_eq!(lab.trials("one"), lab.trials("three"));
+}
+
+/// The command line decides, not what the run itself was told.
+fn workers_are_told_where_to_compute() {
+    let lab = lab();
+    let spec = lab.spec(
+        "device",
+        "baselines = false",
+        &methods(&[("device", "does = \"device\"")]),
+    );
+    let mut run = lab.command(&["run", spec.to_str().unwrap(), "--out", "out"]);
+    let done = run.env("TRANSLEARN_DEVICE", "cuda:7").output().unwrap();
+    assert_eq!(done.status.code(), Some(1));
+    let trial = &lab.trials("out")[0];
+    assert_eq!(trial["device"], "cpu");
+    let error = trial["error"].as_str().unwrap();
+    assert!(error.contains("panicked: on Ok(\"cpu\")"), "{error}");
 }
 
 fn in_one_process_a_panic_ends_alone() {
@@ -409,6 +428,10 @@ fn two_runs_do_not_share_a_folder() {
 }
 
 const TESTS: &[(&str, fn())] = &[
+    (
+        "workers_are_told_where_to_compute",
+        workers_are_told_where_to_compute,
+    ),
     ("every_fault_ends_alone", every_fault_ends_alone),
     (
         "in_one_process_a_panic_ends_alone",
@@ -430,31 +453,5 @@ const TESTS: &[(&str, fn())] = &[
 ];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments
-        .first()
-        .is_some_and(|first| ["run", "worker"].contains(&first.as_str()))
-    {
-        return translearn_experiment::main_with(translearn_classical::registry().with::<Faulty>());
-    }
-    let words: Vec<&String> = arguments
-        .iter()
-        .filter(|word| !word.starts_with('-'))
-        .collect();
-    let wanted =
-        |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
-    let mut failed = 0;
-    let chosen: Vec<_> = TESTS.iter().filter(|(name, _)| wanted(name)).collect();
-    println!("\nrunning {} tests", chosen.len());
-    for (name, test) in &chosen {
-        let passed = std::panic::catch_unwind(test).is_ok();
-        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
-        failed += usize::from(!passed);
-    }
-    let verdict = if failed == 0 { "ok" } else { "FAILED" };
-    println!(
-        "\ntest result: {verdict}. {} passed; {failed} failed; 0 ignored",
-        chosen.len() - failed
-    );
-    ExitCode::from(u8::from(failed > 0))
+    common::main_of(translearn_classical::registry().with::<Faulty>(), TESTS)
 }

@@ -185,9 +185,18 @@ fn unknown_names_are_answered_with_their_neighbours() {
     );
     check(
         "name = \"own\"",
-        "name = \"own\"\nkind = \"images\"",
+        "name = \"own\"\nkind = \"images\"\nimage_side = 15",
+        18,
+        &["`image_side` in task `own`", "at least 16, found 15"],
+    );
+    check(
+        "name = \"own\"",
+        "name = \"own\"\nimage_side = 64",
         17,
-        &["needs `features`, the network that turns images into vectors"],
+        &[
+            "`image_side` in task `own`",
+            "goes with `kind = \"images\"`",
+        ],
     );
     check(
         "name = \"own\"",

@@ -15,7 +15,7 @@ use crate::registry;
 fn images(n: usize) -> Features {
     let image = |row: usize| {
         let (height, width) = (1 + row % 3, 2 + row % 2);
-        let value = if row % 2 == 0 { 20 } else { 200 } + row as u8;
+        let value = if row.is_multiple_of(2) { 20 } else { 200 } + row as u8;
         Image::new(height, width, 1, vec![value; height * width]).unwrap()
     };
     Features::Images((0..n).map(image).collect())

@@ -20,7 +20,7 @@ use crate::workspace::Workspace;
 use find::{FETCH, Found, Search};
 use wheels::{VERSION, Variant};
 
-pub(crate) use provision::{Provision, ensure_if};
+pub(crate) use provision::{Provision, at_hand, ensure_if};
 
 /// Find, check and fetch libtorch, which the deep methods build on.
 ///

@@ -6,8 +6,8 @@ use toml::Table;
 
 use crate::workspace::Workspace;
 
-/// Methods that train networks.
-const DEEP_METHODS: &[&str] = &[];
+/// Methods and learners over libtorch, one a line. A test of the deep crate holds the list to its registry.
+const NAMES: &str = include_str!("../../../crates/deep/names.txt");
 
 /// The package that links libtorch.
 const DEEP_PACKAGE: &str = "translearn-deep";
@@ -28,12 +28,24 @@ pub(crate) fn experiment(workspace: &Workspace, arguments: &[String]) -> bool {
             texts
                 .into_iter()
                 .find_map(Result::ok)
-                .is_some_and(|text| specification(&text, DEEP_METHODS))
+                .is_some_and(|text| specification(&text, &names()))
         })
 }
 
-/// Whether a specification computes features with a network or names one of these methods.
-fn specification(text: &str, deep_methods: &[&str]) -> bool {
+fn names() -> Vec<&'static str> {
+    NAMES.split_whitespace().collect()
+}
+
+/// Whether the experiment runner can tell more with libtorch for these arguments, and does without it too: whether it is
+/// to list methods or learners.
+pub(crate) fn experiment_lists(arguments: &[String]) -> bool {
+    let others = ["specs", "data"];
+    arguments.first().is_some_and(|command| command == "list")
+        && !arguments.iter().any(|word| others.contains(&word.as_str()))
+}
+
+/// Whether a specification computes features with a network or names one of these methods or learners.
+fn specification(text: &str, deep: &[&str]) -> bool {
     let Ok(specification) = text.parse::<Table>() else {
         return false;
     };
@@ -47,9 +59,13 @@ fn specification(text: &str, deep_methods: &[&str]) -> bool {
         let features = table.get("features").and_then(|value| value.as_table());
         features.is_some_and(|features| features.contains_key("backbone"))
     };
+    let uses_deep = |table: &Table| {
+        let name = table.get("use").and_then(|value| value.as_str());
+        name.is_some_and(|name| deep.contains(&name))
+    };
     let is_deep = |method: &Table| {
-        let name = method.get("use").and_then(|value| value.as_str());
-        name.is_some_and(|name| deep_methods.contains(&name))
+        let learner = method.get("learner").and_then(|value| value.as_table());
+        uses_deep(method) || learner.is_some_and(uses_deep)
     };
     has_backbone(&specification)
         || tables("task").any(has_backbone)
@@ -115,8 +131,30 @@ mod tests {
     fn methods_that_train_networks_need_it() {
         assert!(specification(SHALLOW, &["dan", "coral"]));
         assert!(!specification(SHALLOW, &["dan"]));
-        // The learner within is no method.
-        assert!(!specification(SHALLOW, &["logistic"]));
+    }
+
+    #[test]
+    fn learners_that_train_networks_need_it() {
+        assert!(specification(SHALLOW, &["network", "logistic"]));
+        assert!(!specification(SHALLOW, &["network"]));
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_deep_crate() {
+        for name in ["network", "fine-tune", "dann", "deep-coral"] {
+            assert!(names().contains(&name), "{name}");
+            assert!(specification(&SHALLOW.replace("coral", name), &names()));
+        }
+        assert!(!specification(SHALLOW, &names()));
+    }
+
+    #[test]
+    fn only_lists_tell_more_with_it() {
+        assert!(experiment_lists(&words("list methods --json")));
+        assert!(experiment_lists(&words("list")));
+        assert!(!experiment_lists(&words("list --json data")));
+        assert!(!experiment_lists(&words("run list")));
+        assert!(!experiment_lists(&[]));
     }
 
     #[test]

@@ -101,6 +101,13 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<Provision> {
     Ok(provision)
 }
 
+/// What is here already, where nothing has to be fetched for it; nothing is an error here.
+pub(crate) fn at_hand(workspace: &Workspace) -> Option<Provision> {
+    let root = root(workspace);
+    Search::begin(root, None).find().ok().flatten()?;
+    ensure(workspace).ok()
+}
+
 /// The same where `needed`, else nothing.
 pub(crate) fn ensure_if(workspace: &Workspace, needed: bool) -> Result<Provision> {
     if needed {

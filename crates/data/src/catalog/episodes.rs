@@ -44,7 +44,7 @@ impl Set {
         };
         let grey = ImageParams {
             color: Color::Grey,
-            size: None,
+            ..ImageParams::default()
         };
         let mut images: BTreeMap<String, ImageItem> =
             Images::open(&path, &FolderParams::default())?

@@ -1,6 +1,8 @@
 //! The `[load]` table of a manifest: which parts a set has, and how each is read.
 
+use ndarray::ArrayView1;
 use serde::Deserialize;
+use translearn_core::{Features, Image, ImageRows, TransferError};
 
 #[cfg(feature = "audio")]
 use crate::audio::AudioParams;
@@ -42,13 +44,78 @@ pub struct Part {
     /// Number of classes; none where the labels are numbers to be predicted. Rows with classes may still have no label in
     /// [`Set::load`](super::Set::load): the nodes of a network may have several classes each, see [`Set::graph`](super::Set::graph).
     pub classes: Option<usize>,
+    /// How its rows of numbers are images, where they are.
+    pub pixels: Option<PixelRows>,
     pub(super) read: Reader,
 }
 
 impl Part {
-    /// Whether its rows are images, which [`Set::images`](super::Set::images) opens as they stand.
+    /// Whether its rows are images: files, which [`Set::images`](super::Set::images) opens as they stand, or rows of
+    /// [pixels](Part::pixels).
     pub fn holds_images(&self) -> bool {
-        matches!(self.read, Reader::Images { .. })
+        matches!(self.read, Reader::Images { .. }) || self.pixels.is_some()
+    }
+}
+
+/// Rows of numbers that are grey images of one size, row by row from the top.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PixelRows {
+    /// Rows of pixels.
+    pub height: usize,
+    /// Pixels of a row.
+    pub width: usize,
+    /// The number that stands for white; 0 stands for black.
+    pub white: f64,
+}
+
+impl PixelRows {
+    /// Each row as an image of one channel: `255 x / white`, rounded.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use translearn_core::Features;
+    /// use translearn_data::catalog::PixelRows;
+    ///
+    /// let pixels = PixelRows { height: 1, width: 3, white: 1.0 };
+    /// let images = pixels.images(&Features::from(array![[0.0, 0.5, 1.0]]))?;
+    /// assert_eq!(images.get(0).map(|image| image.pixels()), Some(&[0, 128, 255][..]));
+    /// # Ok::<(), translearn_core::TransferError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`TransferError::FeatureMismatch`] for rows of another length, [`TransferError::Unsupported`] for a value that is no
+    /// brightness between black and white, and those of [`Features::dense`].
+    pub fn images(&self, rows: &Features) -> Result<ImageRows, TransferError> {
+        let x = rows.dense()?;
+        if x.ncols() != self.height * self.width {
+            return Err(TransferError::FeatureMismatch {
+                left: format!("an image of {} x {} pixels", self.height, self.width),
+                left_features: self.height * self.width,
+                right: "a row of the set".to_owned(),
+                right_features: x.ncols(),
+            });
+        }
+        let image = |(row, values): (usize, ArrayView1<'_, f64>)| {
+            let pixel = |(column, &value): (usize, &f64)| {
+                if (0.0..=self.white).contains(&value) {
+                    return Ok((255.0 * value / self.white).round() as u8);
+                }
+                Err(TransferError::Unsupported {
+                    method: "an image".to_owned(),
+                    needs: format!("brightness from 0 to {}", self.white),
+                    has: format!("{value} in row {row}, column {column}"),
+                })
+            };
+            let pixels = values.iter().enumerate().map(pixel);
+            Image::new(
+                self.height,
+                self.width,
+                1,
+                pixels.collect::<Result<_, _>>()?,
+            )
+        };
+        x.outer_iter().enumerate().map(image).collect()
     }
 }
 

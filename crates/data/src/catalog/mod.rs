@@ -35,7 +35,7 @@ pub use attributes::ClassAttributes;
 #[cfg(feature = "image")]
 pub use episodes::Episode;
 pub use graph::Graph;
-pub use load::{Part, WordFile, WordFormat};
+pub use load::{Part, PixelRows, WordFile, WordFormat};
 pub use set::{Select, Set, set, sets};
 pub use tasks::Tasks;
 

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 use translearn_assets::{Cache, Manifest};
 
-use super::load::{Load, Part, WordFile};
+use super::load::{Load, Part, PixelRows, WordFile};
 use crate::DataError;
 
 macro_rules! manifests {
@@ -216,6 +216,16 @@ impl Set {
         } else {
             Ok(parts)
         }
+    }
+
+    /// How the rows that `select` names are images, where they are rows of pixels and all of one size.
+    ///
+    /// # Errors
+    /// Those of [`Set::select`].
+    pub fn pixels(&self, select: &Select) -> Result<Option<PixelRows>, DataError> {
+        let parts = self.select(select)?;
+        let first = parts.first().and_then(|part| part.pixels);
+        Ok(first.filter(|_| parts.iter().all(|part| part.pixels == first)))
     }
 
     /// A file of the set, verified; downloaded when it has to be.

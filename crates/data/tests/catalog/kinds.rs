@@ -1,11 +1,12 @@
-//! What does not fit into rows and labels: tasks, attributes, networks, words.
+//! What does not fit into rows and labels: tasks, attributes, networks, words; and rows that are images.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use translearn_data::DataError;
-use translearn_data::catalog::{Select, WordFormat};
+use translearn_core::{Features, Image};
+use translearn_data::catalog::{self, PixelRows, Select, WordFormat};
 use translearn_data::words::WordVectors;
+use translearn_data::{DataError, RawFeatures};
 
 use super::fingerprint::counts;
 use super::{available, cache};
@@ -159,4 +160,100 @@ fn word_vectors_are_read_in_every_format() {
         let error = WordVectors::read_word2vec(&path(file)).unwrap_err();
         assert!(matches!(error, DataError::Malformed { .. }), "{error}");
     }
+}
+
+/// Sums that numpy computed from the same files, plain and by place, of the first and the last image.
+#[test]
+fn rows_of_pixels_are_images() {
+    let cache = cache();
+    let sum = |image: &Image| -> (u64, u64) {
+        let pixels = image.pixels().iter().enumerate();
+        pixels.fold((0, 0), |(sum, placed), (place, &value)| {
+            let value = u64::from(value);
+            (sum + value, placed + value * (place as u64 % 97))
+        })
+    };
+    for (name, select, side, n, first, last) in [
+        (
+            "mnist-t10k",
+            Select::all(),
+            28,
+            10_000,
+            (18_454, 873_417),
+            (41_833, 2_101_457),
+        ),
+        (
+            "usps",
+            Select::all().split("train"),
+            16,
+            7291,
+            (22_261, 926_264),
+            (18_032, 806_435),
+        ),
+        (
+            "usps",
+            Select::all().split("test"),
+            16,
+            2007,
+            (17_768, 750_298),
+            (12_334, 541_061),
+        ),
+        (
+            "mnist-usps",
+            Select::domain("mnist"),
+            16,
+            2000,
+            (12_190, 619_123),
+            (7394, 333_978),
+        ),
+        (
+            "mnist-usps",
+            Select::domain("usps"),
+            16,
+            1800,
+            (21_899, 930_462),
+            (16_708, 728_713),
+        ),
+    ] {
+        let Some(set) = available(name, &cache) else {
+            continue;
+        };
+        let pixels = set.pixels(&select).unwrap().unwrap();
+        assert!(set.select(&select).unwrap()[0].holds_images());
+        let RawFeatures::Matrix(rows) = set.load(&select, &cache).unwrap().features else {
+            panic!("{name} is a matrix")
+        };
+        let images = pixels.images(&rows).unwrap();
+        let (a, b) = (images.get(0).unwrap(), images.get(n - 1).unwrap());
+        assert_eq!((a.shape(), images.n_rows()), ((side, side, 1), n), "{name}");
+        assert_eq!((sum(a), sum(b)), (first, last), "{name}");
+    }
+}
+
+#[test]
+fn rows_that_are_no_pixels_are_refused() {
+    let pixels = PixelRows {
+        height: 1,
+        width: 2,
+        white: 1.0,
+    };
+    let refuse = |row: [f64; 2]| {
+        let x = Features::from(ndarray::arr2(&[[0.0, 0.0], row]));
+        pixels.images(&x).unwrap_err().to_string()
+    };
+    for value in [-0.1, 1.1, f64::NAN] {
+        let error = refuse([0.5, value]);
+        assert!(error.contains("row 1, column 1"), "{error}");
+    }
+    let wide = Features::from(ndarray::Array2::zeros((1, 3)));
+    let error = pixels.images(&wide).unwrap_err().to_string();
+    assert!(error.contains("1 x 2 pixels has 2"), "{error}");
+    assert_eq!(
+        catalog::set("awa1")
+            .unwrap()
+            .pixels(&Select::all())
+            .ok()
+            .flatten(),
+        None
+    );
 }

@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -11,6 +10,7 @@ use anyhow::Result;
 use clap::Args;
 use translearn_core::Registry;
 
+use super::device::Device;
 use super::output::{complain, show};
 use super::spec_file::plan_of;
 use crate::plan::Plan;
@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     /// `report`.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// Where to compute: cpu, cuda or cuda:K.
+    /// Where networks compute: cpu, cuda or cuda:K. The kind is a part of every trial; other methods stay on the CPU.
     #[arg(long, default_value = "cpu")]
     device: Device,
     /// Write the predictions of every trial to DIR/predictions/.
@@ -50,8 +50,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<ExitCode> {
-    let Device::Cpu = arguments.device;
-    let plan = plan_of(&arguments.spec, registry)?;
+    let plan = plan_of(&arguments.spec, registry)?.on_device(arguments.device.kind());
     let options = RunOptions {
         out: arguments.out.clone(),
         shard: arguments.shard,
@@ -61,6 +60,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<ExitCode
     };
     let engine = Engine {
         workers: Some(arguments.jobs.unwrap_or_else(default_jobs)),
+        device: Some(arguments.device.name().to_owned()),
         ..Engine::default()
     };
     note_limits(&plan);
@@ -103,37 +103,4 @@ fn stop_on_signal(engine: &Engine) {
     };
     // Without a handler the signal ends the run at once, which loses nothing that is finished.
     let _ = ctrlc::set_handler(handler);
-}
-
-/// Where trials compute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Device {
-    Cpu,
-}
-
-/// A device that this build cannot use.
-#[derive(Debug, thiserror::Error)]
-enum DeviceError {
-    #[error(
-        "this build has no CUDA; use --device cpu (CUDA comes with the feature `deep`, which is not there yet)"
-    )]
-    NoCuda,
-    #[error("expected cpu, cuda or cuda:K, found `{0}`")]
-    Unknown(String),
-}
-
-impl FromStr for Device {
-    type Err = DeviceError;
-
-    fn from_str(text: &str) -> Result<Self, DeviceError> {
-        let is_cuda = text == "cuda"
-            || text
-                .strip_prefix("cuda:")
-                .is_some_and(|index| index.parse::<u32>().is_ok());
-        match text {
-            "cpu" => Ok(Self::Cpu),
-            _ if is_cuda => Err(DeviceError::NoCuda),
-            _ => Err(DeviceError::Unknown(text.to_owned())),
-        }
-    }
 }

@@ -125,6 +125,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The same trials on another kind of device, `cuda` in place of `cpu`: other trials, for they give other bits.
+    #[must_use]
+    pub fn on_device(mut self, kind: &str) -> Self {
+        for trial in &mut self.trials {
+            kind.clone_into(&mut trial.device);
+            trial.id = trial.hash();
+        }
+        self.file.trials = self.trials.iter().map(|trial| trial.id.clone()).collect();
+        self
+    }
+
     /// Name of the experiment.
     pub fn experiment(&self) -> &str {
         &self.file.experiment

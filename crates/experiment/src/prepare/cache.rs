@@ -21,6 +21,14 @@ type Key = (PathBuf, TaskSpec, Option<u64>);
 type Files = (PathBuf, TaskSpec);
 
 impl TaskCache {
+    /// Prepares the task of a trial and looks at its images, so that what cannot be used is found before anything runs.
+    ///
+    /// # Errors
+    /// [`PrepareError`].
+    pub fn check(&mut self, trial: &Trial) -> Result<(), PrepareError> {
+        self.get(trial)?.check_images()
+    }
+
     /// The task of a trial, prepared now or before.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::spec::{SpecError, SpecProblem};
 
 /// Prepares the task of each of these trials of a plan once, for its first seed: sets that cannot be fetched, files that
 /// cannot be read, labels that are missing and draws that ask for too much are errors of the specification, and not of
-/// trials.
+/// trials. Images are not decoded for it; a look at the ends of their files finds most that are broken.
 ///
 /// # Errors
 /// [`SpecError`] with the task's line.
@@ -23,7 +23,7 @@ pub fn check<'t>(
         if !seen.insert(name) {
             continue;
         }
-        if let Err(error) = cache.get(trial) {
+        if let Err(error) = cache.check(trial) {
             let place = format!("task `{name}`");
             // A trial that came as JSON has lost its line; the plan's own tasks have theirs.
             let line = plan

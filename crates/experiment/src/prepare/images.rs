@@ -1,44 +1,91 @@
-//! Images become vectors: the output of a layer of a network, for every image of a part.
+//! The images of a part: opened at once, decoded when a method takes them as they are, and turned into vectors where the
+//! task names a network.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
-use translearn_data::image::Images;
+use translearn_core::{Features, Image, ImageRows};
+use translearn_data::image::{ImageParams, Images};
 use translearn_data::{DataError, RawFeatures, RawLabels, RawSample, catalog};
 
 use super::PrepareError;
 use super::raw::select;
-use crate::spec::{FeaturesSpec, Origin};
+use crate::spec::{Origin, TaskSpec};
 
-/// Decodes the images of a part and computes their features.
+/// What was read of a part of images.
+pub(super) struct Loaded {
+    /// Vectors: those of a network, or rows of pixels.
+    pub(super) features: Option<RawFeatures>,
+    pub(super) images: PartImages,
+    pub(super) labels: Option<RawLabels>,
+    pub(super) n_rows: usize,
+}
+
+/// Opens the images of a part and, where the task names a network, computes their features.
 pub(super) fn load(
     part: &str,
     origin: &Origin,
-    features: &FeaturesSpec,
+    task: &TaskSpec,
     base: &Path,
-) -> Result<RawSample, PrepareError> {
-    let images = open(origin, base).map_err(PrepareError::data(part))?;
-    let labels = labels(&images).map_err(PrepareError::data(part))?;
-    let matrix = extract(part, &images, features, base)?;
-    Ok(RawSample {
-        features: RawFeatures::Matrix(matrix.into()),
+) -> Result<Loaded, PrepareError> {
+    let (stored, pixels, labels) = open(origin, base).map_err(PrepareError::data(part))?;
+    let features = match &task.features {
+        Some(features) => {
+            let matrix = extract::features(part, &stored, features, base)?;
+            Some(RawFeatures::Matrix(matrix.into()))
+        }
+        None => pixels.map(RawFeatures::Matrix),
+    };
+    let n_rows = stored.len();
+    Ok(Loaded {
+        features,
+        images: PartImages {
+            part: part.to_owned(),
+            stored,
+            side: task.image_side,
+            taken: (0..n_rows).collect(),
+            decoded: OnceLock::new(),
+        },
         labels,
+        n_rows,
     })
 }
 
-fn open(origin: &Origin, base: &Path) -> Result<Vec<Images>, DataError> {
-    match origin {
-        Origin::Images { path, folder } => Ok(vec![Images::open(&base.join(path), folder)?]),
+/// The images of a part, rows of pixels where it is made of some, and its labels.
+type Opened = (Stored, Option<Features>, Option<RawLabels>);
+
+fn open(origin: &Origin, base: &Path) -> Result<Opened, DataError> {
+    let files = match origin {
+        Origin::Images { path, folder } => vec![Images::open(&base.join(path), folder)?],
         Origin::Set {
             name,
             domain,
             split,
-        } => catalog::set(name)?.images(&select(domain, split), &catalog::cache()?),
-        other => Err(DataError::Unsupported {
-            path: other.name().into(),
-            found: "no images".to_owned(),
-            advice: "name a set or a folder of images".to_owned(),
-        }),
-    }
+        } => {
+            let (set, cache) = (catalog::set(name)?, catalog::cache()?);
+            let select = select(domain, split);
+            if let Some(pixels) = set.pixels(&select)? {
+                let sample = set.load(&select, &cache)?;
+                if let RawSample {
+                    features: RawFeatures::Matrix(rows),
+                    labels,
+                } = sample
+                {
+                    return Ok((Stored::Pixels(pixels.images(&rows)?), Some(rows), labels));
+                }
+            }
+            set.images(&select, &cache)?
+        }
+        other => {
+            return Err(DataError::Unsupported {
+                path: other.name().into(),
+                found: "no images".to_owned(),
+                advice: "name a set or a folder of images".to_owned(),
+            });
+        }
+    };
+    let labels = labels(&files)?;
+    Ok((Stored::Files(files), None, labels))
 }
 
 /// The class folders, where every image lies in one.
@@ -53,63 +100,168 @@ fn labels(parts: &[Images]) -> Result<Option<RawLabels>, DataError> {
     Ok(Some(RawLabels::Names(all)))
 }
 
+/// Where images come from.
+#[derive(Debug)]
+pub(super) enum Stored {
+    Files(Vec<Images>),
+    Pixels(ImageRows),
+}
+
+impl Stored {
+    fn len(&self) -> usize {
+        match self {
+            Self::Files(parts) => parts.iter().map(Images::len).sum(),
+            Self::Pixels(images) => images.n_rows(),
+        }
+    }
+
+    /// The list that holds the file of a row, and its place there; `None` where there are no files.
+    fn file(&self, mut row: usize) -> Option<(&Images, usize)> {
+        let Self::Files(parts) = self else {
+            return None;
+        };
+        for images in parts {
+            if row < images.len() {
+                return Some((images, row));
+            }
+            row -= images.len();
+        }
+        None
+    }
+
+    fn image(&self, row: usize, params: &ImageParams) -> Result<Option<Image>, DataError> {
+        match (self, self.file(row)) {
+            (_, Some((images, index))) => Ok(Some(images.get(index, params)?.try_into()?)),
+            (Self::Pixels(images), None) => Ok(images.get(row).cloned()),
+            (Self::Files(_), None) => Ok(None),
+        }
+    }
+}
+
+/// The images of a part that a task takes, decoded once and shared by all trials of a worker.
+#[derive(Debug)]
+pub(super) struct PartImages {
+    part: String,
+    stored: Stored,
+    /// What a longer shorter side is shrunk to.
+    side: u32,
+    /// Places in the file, ascending.
+    taken: Vec<usize>,
+    decoded: OnceLock<ImageRows>,
+}
+
+impl PartImages {
+    /// Only these images, before any is decoded.
+    pub(super) fn taking(self, rows: &[usize]) -> Self {
+        Self {
+            taken: rows.to_vec(),
+            ..self
+        }
+    }
+
+    /// The images at these places in the file.
+    pub(super) fn select(&self, rows: &[usize]) -> Result<ImageRows, PrepareError> {
+        let images = match self.decoded.get() {
+            Some(images) => images,
+            None => {
+                let images = self.decode().map_err(PrepareError::data(&self.part))?;
+                self.decoded.get_or_init(|| images)
+            }
+        };
+        // The rows are some of those taken.
+        let place = |row: &usize| self.taken.binary_search(row).unwrap_or_else(|at| at);
+        Ok(images.select_rows(&rows.iter().map(place).collect::<Vec<_>>()))
+    }
+
+    fn decode(&self) -> Result<ImageRows, DataError> {
+        let params = ImageParams {
+            shorter_side: Some(self.side),
+            ..ImageParams::default()
+        };
+        let images = self.taken.iter();
+        let images = images.filter_map(|&row| self.stored.image(row, &params).transpose());
+        images.collect()
+    }
+
+    /// Looks at the first and last bytes of each file that is taken.
+    pub(super) fn check(&self) -> Result<(), PrepareError> {
+        let mut files = self.taken.iter().filter_map(|&row| self.stored.file(row));
+        files
+            .try_for_each(|(images, index)| images.check(index))
+            .map_err(PrepareError::data(&self.part))
+    }
+}
+
 #[cfg(not(feature = "deep"))]
-fn extract(
-    part: &str,
-    _: &[Images],
-    _: &FeaturesSpec,
-    _: &Path,
-) -> Result<ndarray::Array2<f64>, PrepareError> {
-    Err(PrepareError::NoDeep {
-        part: part.to_owned(),
-    })
+mod extract {
+    use super::{Path, PrepareError, Stored};
+    use crate::spec::FeaturesSpec;
+
+    pub(super) fn features(
+        part: &str,
+        _: &Stored,
+        _: &FeaturesSpec,
+        _: &Path,
+    ) -> Result<ndarray::Array2<f64>, PrepareError> {
+        Err(PrepareError::NoDeep {
+            part: part.to_owned(),
+        })
+    }
 }
 
 #[cfg(feature = "deep")]
-fn extract(
-    part: &str,
-    images: &[Images],
-    features: &FeaturesSpec,
-    base: &Path,
-) -> Result<ndarray::Array2<f64>, PrepareError> {
+mod extract {
     use sha2::{Digest, Sha256};
-    use translearn_core::Image;
-    use translearn_data::image::ImageParams;
     use translearn_deep::{DeepError, FeatureCache, FeatureKey, Pretrained};
 
-    let deep = |error| PrepareError::Deep {
-        part: part.to_owned(),
-        error: Box::new(error),
-    };
-    let pretrained = Pretrained::find(&features.backbone, &features.weights, base).map_err(deep)?;
-    let mut hash = Sha256::new();
-    for images in images {
-        for index in 0..images.len() {
-            let bytes = images.bytes(index).map_err(PrepareError::data(part))?;
-            hash.update(Sha256::digest(bytes));
-        }
+    use super::{DataError, ImageParams, Path, PrepareError, Stored, catalog};
+    use crate::spec::FeaturesSpec;
+
+    /// The output of a layer of a network, for every image of a part.
+    pub(super) fn features(
+        part: &str,
+        stored: &Stored,
+        features: &FeaturesSpec,
+        base: &Path,
+    ) -> Result<ndarray::Array2<f64>, PrepareError> {
+        let deep = |error| PrepareError::Deep {
+            part: part.to_owned(),
+            error: Box::new(error),
+        };
+        let pretrained =
+            Pretrained::find(&features.backbone, &features.weights, base).map_err(deep)?;
+        let content = content(stored).map_err(PrepareError::data(part))?;
+        let layer = pretrained.layer(features.layer.as_deref());
+        let key = FeatureKey::of([&*pretrained.identity().map_err(deep)?, layer, &content]);
+        let cache = catalog::cache().map_err(PrepareError::data(part))?;
+        let cache = FeatureCache::new(cache.root().join("features"));
+        cache
+            .get_or_compute(&key, || {
+                // On the CPU wherever trials compute: what is kept are the same bits everywhere.
+                let network = pretrained.build(layer, translearn_deep::device("cpu")?)?;
+                let progress = crate::progress::FeatureProgress::new(part, stored.len());
+                let as_they_are = ImageParams::default();
+                let decoded =
+                    (0..stored.len()).filter_map(|row| stored.image(row, &as_they_are).transpose());
+                pretrained
+                    .extractor(&network, layer)?
+                    .extract(decoded, |done| progress.done(done))
+            })
+            .map_err(|error: DeepError| deep(error))
     }
-    let content = crate::plan::hex(hash.finalize());
-    let layer = pretrained.layer(features.layer.as_deref());
-    let key = FeatureKey::of([&*pretrained.identity().map_err(deep)?, layer, &content]);
-    let cache = catalog::cache().map_err(PrepareError::data(part))?;
-    let cache = FeatureCache::new(cache.root().join("features"));
-    cache
-        .get_or_compute(&key, || {
-            // Where the trials compute, too.
-            let network = pretrained.build(layer, translearn_deep::device("cpu")?)?;
-            let count = images.iter().map(Images::len).sum();
-            let progress = crate::progress::FeatureProgress::new(part, count);
-            let as_they_are = ImageParams::default();
-            let all = images.iter().flat_map(|images| images.iter(&as_they_are));
-            let decoded = all.map(
-                |item| -> Result<Image, Box<dyn std::error::Error + Send + Sync>> {
-                    Ok(item?.try_into()?)
-                },
-            );
-            pretrained
-                .extractor(&network, layer)?
-                .extract(decoded, |done| progress.done(done))
-        })
-        .map_err(|error: DeepError| deep(error))
+
+    /// A checksum of the images: of their files, or of their pixels where they have none.
+    fn content(stored: &Stored) -> Result<String, DataError> {
+        let mut hash = Sha256::new();
+        for (images, index) in (0..stored.len()).filter_map(|row| stored.file(row)) {
+            hash.update(Sha256::digest(images.bytes(index)?));
+        }
+        if let Stored::Pixels(images) = stored {
+            for image in images.iter() {
+                hash.update(format!("{:?}\n", image.shape()));
+                hash.update(image.pixels());
+            }
+        }
+        Ok(crate::plan::hex(hash.finalize()))
+    }
 }

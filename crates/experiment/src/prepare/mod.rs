@@ -9,88 +9,26 @@
 //! 3. Draw `source_sample` and `labelled` by seed. Only here are target labels looked at: both draws treat classes alike.
 //! 4. Encode tables or texts, fitted on the source (or source and target, as their parameters say).
 //! 5. Preprocess, fitted on the sources and the target's rows.
+//!
+//! Images that a method takes as they are go through 1 to 3 alone and are decoded when the first such method asks.
 
 mod cache;
 mod check;
 mod draw;
 mod encode;
 mod images;
+mod prepared;
 mod raw;
 
-use translearn_core::{Features, LabelSpace, Labels, TransferError, TransferProblem};
+use translearn_core::TransferError;
 use translearn_data::DataError;
 
 pub use cache::TaskCache;
 pub use check::check;
+pub use prepared::{PreparedTask, View};
 pub use raw::RawTask;
 
-use crate::plan::Trial;
-use crate::spec::{Draw, Output};
-
-/// A task ready to be fitted and scored.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PreparedTask {
-    /// What the fit sees.
-    pub problem: TransferProblem,
-    /// The rows that are scored.
-    pub test: Features,
-    /// Their labels.
-    pub test_labels: Labels,
-    /// Where each scored row stands in its file, from 0.
-    pub test_rows: Vec<usize>,
-}
-
-impl PreparedTask {
-    /// Prepares the task of a trial. A worker with many trials uses a [`TaskCache`].
-    ///
-    /// # Errors
-    /// [`PrepareError`].
-    pub fn of(trial: &Trial) -> Result<Self, PrepareError> {
-        RawTask::load(&trial.task, &trial.base)?.prepare(&trial.task, trial.seed)
-    }
-
-    /// What is predicted.
-    pub fn output(&self) -> Output {
-        Output::of(self.problem.label_space())
-    }
-
-    /// The names of the classes; none for regression.
-    pub fn class_names(&self) -> &[String] {
-        match self.problem.label_space() {
-            LabelSpace::Classes(names) => names,
-            LabelSpace::Real => &[],
-        }
-    }
-
-    /// Labelled source rows.
-    pub fn n_source(&self) -> usize {
-        self.problem
-            .sources()
-            .iter()
-            .map(|(_, task)| task.rows.len())
-            .sum()
-    }
-
-    /// Target rows the fit sees.
-    pub fn n_target(&self) -> usize {
-        self.problem.target_features().n_rows()
-    }
-
-    /// Labelled target rows among them.
-    pub fn n_labelled(&self) -> usize {
-        self.problem.target_task().rows.len()
-    }
-
-    /// Rows that are scored.
-    pub fn n_test(&self) -> usize {
-        self.test.n_rows()
-    }
-
-    /// Features of the target after preprocessing.
-    pub fn n_features(&self) -> usize {
-        self.problem.target_features().n_columns()
-    }
-}
+use crate::spec::Draw;
 
 /// Data that make no task.
 #[derive(Debug, thiserror::Error)]

@@ -1,22 +1,24 @@
 //! The parts of a task as they stand in their files, and the way from there to a problem.
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
-use translearn_core::{Domain, LabelSpace, Labels, Task, TransferProblem};
+use translearn_core::{LabelSpace, Labels, Task, TransferError, check_same_features};
 use translearn_data::encode::{ClassMap, real_labels};
 use translearn_data::preprocess::Pipeline;
 use translearn_data::{
     DataError, RawFeatures, RawLabels, RawSample, catalog, embedded, read, text,
 };
 
+use super::PrepareError;
 use super::draw::draw;
-use super::encode::encode;
-use super::images;
-use super::{PrepareError, PreparedTask};
-use crate::spec::{Draw, Origin, Output, Part, TaskSpec};
+use super::encode::{Encoded, encode};
+use super::images::{self, Loaded, PartImages};
+use super::prepared::{Chosen, Frame, ImageView, PreparedTask, View};
+use crate::spec::{Draw, Kind, Origin, Output, Part, TaskSpec};
 
 /// A task's parts as they were read, with their classes: what does not depend on the seed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct RawTask {
     sources: Vec<RawPart>,
     target: RawPart,
@@ -24,27 +26,32 @@ pub struct RawTask {
     space: LabelSpace,
 }
 
-/// The rows of a part.
-#[derive(Debug, Clone, PartialEq)]
-struct RawPart {
+/// The rows of a part; at first with the labels of its file, then with those of the task.
+#[derive(Debug, Clone)]
+struct RawPart<L = Labels> {
     /// `source books`, for errors and as the name of its domain.
     name: String,
-    features: RawFeatures,
-    labels: Option<Labels>,
+    /// `None` for images that are no vectors.
+    features: Option<RawFeatures>,
+    images: Option<Arc<PartImages>>,
+    labels: Option<L>,
     /// Where each row stands in its file.
     rows: Vec<usize>,
 }
 
 impl RawPart {
     fn select(&self, indices: &[usize]) -> Self {
-        let sample = RawSample {
-            features: self.features.clone(),
-            labels: None,
-        }
-        .select(indices);
+        let features = |features: &RawFeatures| {
+            let sample = RawSample {
+                features: features.clone(),
+                labels: None,
+            };
+            sample.select(indices).features
+        };
         Self {
             name: self.name.clone(),
-            features: sample.features,
+            features: self.features.as_ref().map(features),
+            images: self.images.clone(),
             labels: self.labels.as_ref().map(|labels| labels.select(indices)),
             rows: indices.iter().map(|&index| self.rows[index]).collect(),
         }
@@ -56,10 +63,14 @@ impl RawPart {
             why,
         })
     }
-}
 
-/// What was read: name, features, labels, rows.
-type Read = (String, RawFeatures, Option<RawLabels>, Vec<usize>);
+    fn chosen(&self) -> Option<Chosen> {
+        self.images.as_ref().map(|images| Chosen {
+            images: Arc::clone(images),
+            rows: self.rows.clone(),
+        })
+    }
+}
 
 impl RawTask {
     /// Reads the parts of a task; `base` is the folder its files are relative to.
@@ -80,9 +91,7 @@ impl RawTask {
             .transpose()?;
 
         let all = || sources.iter().chain([&target]).chain(&test);
-        let labels: Vec<&RawLabels> = all()
-            .filter_map(|(_, _, labels, _)| labels.as_ref())
-            .collect();
+        let labels: Vec<&RawLabels> = all().filter_map(|part| part.labels.as_ref()).collect();
         let names = labels
             .iter()
             .any(|labels| matches!(labels, RawLabels::Names(_)));
@@ -92,7 +101,7 @@ impl RawTask {
             None if labels.is_empty() => {
                 let part = sources
                     .first()
-                    .map_or_else(String::new, |part| part.0.clone());
+                    .map_or_else(String::new, |part| part.name.clone());
                 return Err(PrepareError::NoLabels {
                     part,
                     why: "to learn from",
@@ -106,20 +115,22 @@ impl RawTask {
             ),
             Output::Regression => None,
         };
-        let encoded = |(name, features, labels, rows): Read| -> Result<RawPart, PrepareError> {
+        let encoded = |part: RawPart<RawLabels>| -> Result<RawPart, PrepareError> {
             let encode = |labels: RawLabels| match &classes {
                 Some(classes) => classes.encode(&labels),
                 None => real_labels(&labels),
             };
-            let labels = labels
+            let labels = part
+                .labels
                 .map(encode)
                 .transpose()
-                .map_err(PrepareError::data(&name))?;
+                .map_err(PrepareError::data(&part.name))?;
             Ok(RawPart {
-                name,
-                features,
+                name: part.name,
+                features: part.features,
+                images: part.images,
                 labels,
-                rows,
+                rows: part.rows,
             })
         };
         let space = classes.as_ref().map_or(LabelSpace::Real, ClassMap::space);
@@ -170,70 +181,91 @@ impl RawTask {
             });
         }
 
-        let source_features: Vec<&RawFeatures> =
-            sources.iter().map(|part| &part.features).collect();
-        let test_features = self.test.as_ref().map(|part| &part.features);
-        let encoded = encode(task, &source_features, &self.target.features, test_features)?;
-        let pipeline = Pipeline::from(task.preprocess.clone());
-        let source_refs: Vec<_> = encoded.sources.iter().collect();
-        let (fitted, source_x, target_x) = pipeline
-            .fit_transform(&source_refs, &encoded.target)
-            .map_err(PrepareError::data("preprocessing"))?;
-
         let scored = self.test.as_ref().unwrap_or(&self.target);
         let scored_labels = scored.labels("to score")?;
-        let (test, test_labels, test_rows) = match &encoded.test {
-            Some(test) => {
-                let test = fitted
-                    .transform_target(test)
-                    .map_err(PrepareError::data("preprocessing of the test part"))?;
-                (test, scored_labels.clone(), scored.rows.clone())
-            }
-            None => {
-                let rows = unlabelled.iter().map(|&row| scored.rows[row]).collect();
-                (
-                    target_x.select_rows(&unlabelled),
-                    scored_labels.select(&unlabelled),
-                    rows,
-                )
-            }
+        let (test_labels, test_rows) = if self.test.is_some() {
+            (scored_labels.clone(), scored.rows.clone())
+        } else {
+            let rows = unlabelled.iter().map(|&row| scored.rows[row]).collect();
+            (scored_labels.select(&unlabelled), rows)
         };
-
         let known = match (&self.target.labels, labelled.is_empty()) {
-            (Some(labels), false) => Task::partly_labelled(
-                self.space.clone(),
-                labelled.clone(),
-                labels.select(&labelled),
-            ),
+            (Some(labels), false) => {
+                let known = labels.select(&labelled);
+                Task::partly_labelled(self.space.clone(), labelled, known)
+            }
             _ => Task::unlabelled(self.space.clone()),
         };
-        let target = (
-            Domain {
-                name: self.target.name.clone(),
-                features: target_x,
-            },
-            known,
-        );
-        let sources = sources
-            .into_iter()
-            .zip(source_x)
-            .map(|(part, features)| {
-                let labels = part.labels("to learn from")?.clone();
-                Ok((
-                    Domain {
-                        name: part.name,
-                        features,
-                    },
-                    Task::labelled(self.space.clone(), labels),
-                ))
-            })
-            .collect::<Result<Vec<_>, PrepareError>>()?;
-        let problem = TransferProblem::from_parts(sources, target)?;
+        let source = |part: &RawPart| {
+            let labels = part.labels("to learn from")?.clone();
+            let task = Task::labelled(self.space.clone(), labels);
+            Ok((part.name.clone(), task))
+        };
+        let frame = Frame {
+            sources: (sources.iter().map(source)).collect::<Result<_, PrepareError>>()?,
+            target: (self.target.name.clone(), known),
+            n_target: self.target.rows.len(),
+            scored: unlabelled,
+        };
         Ok(PreparedTask {
-            problem,
-            test,
+            vectors: self.vectors(task, &sources, &frame)?,
+            images: self.images(&sources).map(Arc::new),
+            frame,
             test_labels,
             test_rows,
+        })
+    }
+
+    /// Encodes and preprocesses; the inner error says why a task of images has no vectors.
+    fn vectors(
+        &self,
+        task: &TaskSpec,
+        sources: &[RawPart],
+        frame: &Frame,
+    ) -> Result<Result<View, TransferError>, PrepareError> {
+        let source_x = sources.iter().map(|part| part.features.as_ref());
+        let test_x = self.test.as_ref().map(|part| part.features.as_ref());
+        let (Some(source_x), Some(target_x), Some(test_x)) = (
+            source_x.collect::<Option<Vec<_>>>(),
+            &self.target.features,
+            test_x.map_or(Some(None), |test| test.map(Some)),
+        ) else {
+            let what = "source and target".to_owned();
+            return Ok(Err(TransferError::NotVectors { what }));
+        };
+        let Encoded {
+            sources: encoded,
+            target,
+            test,
+        } = encode(task, &source_x, target_x, test_x)?;
+        if task.kind == Kind::Images {
+            // Digits of two sizes are one task of images, though their pixels are no common features.
+            for (part, x) in sources.iter().zip(&encoded) {
+                let same = check_same_features(&part.name, x, &self.target.name, &target);
+                if let Err(differ) = same {
+                    return Ok(Err(differ));
+                }
+            }
+        }
+        let pipeline = Pipeline::from(task.preprocess.clone());
+        let references: Vec<_> = encoded.iter().collect();
+        let (fitted, sources, target) = pipeline
+            .fit_transform(&references, &target)
+            .map_err(PrepareError::data("preprocessing"))?;
+        let test = test
+            .map(|test| fitted.transform_target(&test))
+            .transpose()
+            .map_err(PrepareError::data("preprocessing of the test part"))?;
+        Ok(Ok(frame.view(sources, target, test)?))
+    }
+
+    fn images(&self, sources: &[RawPart]) -> Option<ImageView> {
+        let sources = sources.iter().map(RawPart::chosen);
+        Some(ImageView {
+            sources: sources.collect::<Option<_>>()?,
+            target: self.target.chosen()?,
+            test: self.test.as_ref().and_then(RawPart::chosen),
+            view: OnceLock::new(),
         })
     }
 
@@ -271,7 +303,12 @@ fn complement(rows: &[usize], n: usize) -> Vec<usize> {
         .collect()
 }
 
-fn read_part(role: &str, part: &Part, task: &TaskSpec, base: &Path) -> Result<Read, PrepareError> {
+fn read_part(
+    role: &str,
+    part: &Part,
+    task: &TaskSpec,
+    base: &Path,
+) -> Result<RawPart<RawLabels>, PrepareError> {
     let domain = match &part.from {
         Origin::Set {
             domain: Some(domain),
@@ -280,26 +317,44 @@ fn read_part(role: &str, part: &Part, task: &TaskSpec, base: &Path) -> Result<Re
         other => other.name(),
     };
     let name = format!("{role} {domain}");
-    let mut sample = match &task.features {
-        Some(features) => images::load(&name, &part.from, features, base)?,
-        None => load(&part.from, base).map_err(PrepareError::data(&name))?,
+    let (mut features, mut images, mut labels, n_rows) = if task.kind == Kind::Images {
+        let Loaded {
+            features,
+            images,
+            labels,
+            n_rows,
+        } = images::load(&name, &part.from, task, base)?;
+        (features, Some(images), labels, n_rows)
+    } else {
+        let RawSample { features, labels } =
+            load(&part.from, base).map_err(PrepareError::data(&name))?;
+        let n_rows = n_rows(&features);
+        (Some(features), None, labels, n_rows)
     };
-    let mut rows: Vec<usize> = (0..n_rows(&sample.features)).collect();
+    let mut rows: Vec<usize> = (0..n_rows).collect();
     if let Some(classes) = &part.classes {
-        let Some(labels) = &sample.labels else {
+        let Some(of_file) = &labels else {
             return Err(PrepareError::NoLabels {
                 part: name,
                 why: "for `classes`",
             });
         };
-        let (kept, labels) = classes.apply(labels).map_err(PrepareError::data(&name))?;
-        sample = RawSample {
-            labels: Some(labels),
-            ..sample.select(&kept)
-        };
+        let (kept, new) = classes.apply(of_file).map_err(PrepareError::data(&name))?;
+        features = features.map(|features| {
+            let labels = None;
+            RawSample { features, labels }.select(&kept).features
+        });
+        images = images.map(|images| images.taking(&kept));
+        labels = Some(new);
         rows = kept;
     }
-    Ok((name, sample.features, sample.labels, rows))
+    Ok(RawPart {
+        name,
+        features,
+        images: images.map(Arc::new),
+        labels,
+        rows,
+    })
 }
 
 /// The part of a set.
@@ -325,7 +380,7 @@ fn load(origin: &Origin, base: &Path) -> Result<RawSample, DataError> {
         Origin::Images { path, .. } => Err(DataError::Unsupported {
             path: base.join(path),
             found: "images".to_owned(),
-            advice: "name the network that turns them into vectors with `features`".to_owned(),
+            advice: "say `kind = \"images\"` in the task".to_owned(),
         }),
     }
 }

@@ -185,6 +185,7 @@ pub(crate) fn run_by(
         trials,
         predictions: options.save_predictions,
         registry,
+        device: engine.device.as_deref(),
         stop: &engine.stop,
     };
     let mut ran = 0;
@@ -250,7 +251,7 @@ fn unfinished<'a>(
 fn check_data(spec: &Path, trials: &[&Trial]) -> Result<(), RunError> {
     let mut cache = TaskCache::default();
     for of_task in trials.chunk_by(|a, b| a.task.name == b.task.name) {
-        cache.get(of_task[0]).map_err(|error| RunError::Data {
+        cache.check(of_task[0]).map_err(|error| RunError::Data {
             spec: spec.to_owned(),
             line: of_task[0].task.line,
             task: of_task[0].task.name.clone(),

@@ -35,6 +35,8 @@ pub(crate) struct Engine {
     /// Worker processes; in this process when there are none. Only the command line sets them: any other program, started
     /// again as a worker, would not know that it is one.
     pub(crate) workers: Option<NonZeroUsize>,
+    /// The device that workers are told of; `None` leaves them what this process was told.
+    pub(crate) device: Option<String>,
     /// Set from outside to stop the run.
     pub(crate) stop: Arc<AtomicBool>,
     /// Set once data are prepared and trials begin: what comes before writes nothing and need not be stopped in order.

@@ -18,6 +18,8 @@ pub(super) struct Work<'a> {
     pub(super) trials: Vec<&'a Trial>,
     pub(super) predictions: bool,
     pub(super) registry: &'a Registry,
+    /// Where workers compute.
+    pub(super) device: Option<&'a str>,
     pub(super) stop: &'a AtomicBool,
 }
 
@@ -49,8 +51,8 @@ impl Work<'_> {
     ) -> Result<(), RunError> {
         let count = count.get().min(self.trials.len()).max(1);
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let launcher =
-            Launcher::of_this_program((cores / count).max(1)).map_err(RunError::Worker)?;
+        let launcher = Launcher::of_this_program((cores / count).max(1), self.device)
+            .map_err(RunError::Worker)?;
         let next = AtomicUsize::new(0);
         let (sender, finished) = mpsc::channel();
         std::thread::scope(|scope| {

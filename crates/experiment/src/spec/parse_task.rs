@@ -25,6 +25,9 @@ const KINDS: [(&str, Option<Kind>); 8] = [
     ("zero-shot", None),
 ];
 
+/// Smaller images than this show nothing.
+const SMALLEST_SIDE: u32 = 16;
+
 /// What is known of a part before it is read.
 #[derive(Clone, Copy, Default)]
 struct Facts {
@@ -53,7 +56,7 @@ impl TaskSpec {
             section.place = format!("task `{name}`");
         }
         let place = section.place.clone();
-        let (kind, kind_line) = parse_kind(&mut section)?;
+        let kind = parse_kind(&mut section)?;
         let output = section.optional_at::<Output>("output")?;
         let classes = parse_classes(&mut section)?;
         let sources = section.sections("source", &format!("the source of {place}"))?;
@@ -66,6 +69,7 @@ impl TaskSpec {
         let text = section.optional_at::<TextParams>("text")?;
         let table = section.optional_at::<TableParams>("table")?;
         let own_features = section.optional_at::<FeaturesSpec>("features")?;
+        let image_side = section.optional_at::<u32>("image_side")?;
         section.finish()?;
 
         let (name, line) = name.ok_or_else(|| section.missing("name"))?;
@@ -76,6 +80,7 @@ impl TaskSpec {
             ("text", text.as_ref().map(|t| t.1), Kind::Text),
             ("table", table.as_ref().map(|t| t.1), Kind::Vectors),
             ("features", own_features.as_ref().map(|t| t.1), Kind::Images),
+            ("image_side", image_side.map(|t| t.1), Kind::Images),
         ] {
             if let Some(line) = line.filter(|_| kind != goes_with) {
                 let reason = format!("goes with `kind = \"{}\"`", goes_with.name());
@@ -86,9 +91,9 @@ impl TaskSpec {
             Kind::Images => own_features.map(|(own, _)| own).or(features.cloned()),
             Kind::Vectors | Kind::Text => None,
         };
-        if kind == Kind::Images && features.is_none() {
-            let reason = "needs `features`, the network that turns images into vectors";
-            return Err(section.invalid("kind", kind_line, reason));
+        if let Some((side, line)) = image_side.filter(|&(side, _)| side < SMALLEST_SIDE) {
+            let reason = format!("expected at least {SMALLEST_SIDE}, found {side}");
+            return Err(section.invalid("image_side", line, reason));
         }
         if let Some((params, line)) = &text {
             params
@@ -143,19 +148,19 @@ impl TaskSpec {
                 Kind::Vectors | Kind::Images => None,
             },
             features,
+            image_side: image_side.map_or(Self::IMAGE_SIDE, |(side, _)| side),
             table: table.map_or_else(TableParams::default, |(params, _)| params),
             line: section.line,
         })
     }
 }
 
-/// The kind, with its line.
-fn parse_kind(section: &mut Section<'_>) -> Result<(Kind, usize), SpecError> {
+fn parse_kind(section: &mut Section<'_>) -> Result<Kind, SpecError> {
     let Some((name, line)) = section.optional_at::<String>("kind")? else {
-        return Ok((Kind::Vectors, section.line));
+        return Ok(Kind::Vectors);
     };
     match KINDS.iter().find(|(known, _)| *known == name) {
-        Some((_, Some(kind))) => Ok((*kind, line)),
+        Some((_, Some(kind))) => Ok(*kind),
         Some((_, None)) => {
             let reason =
                 format!("this version runs `vectors`, `text` and `images`, not yet `{name}`");

@@ -27,11 +27,16 @@ use super::is_none_or_default;
 /// | `source_sample` | the source rows taken, drawn by seed in the same ways | all |
 /// | `preprocess` | steps, in place of the specification's | the specification's |
 /// | `text` | [`TextParams`], for `kind = "text"` | their defaults |
-/// | `features` | [`FeaturesSpec`], for `kind = "images"`: the network that turns them into vectors | the specification's |
+/// | `features` | [`FeaturesSpec`], for `kind = "images"`: the network that turns them into vectors | the specification's, if it has any |
+/// | `image_side` | for `kind = "images"`: images of a longer shorter side are shrunk to it when they are decoded for methods that take images as they are, at least 16 | 256 |
 /// | `table` | [`TableParams`], for tables with categories or missing values | their defaults |
 ///
 /// A part is `{ set = …, domain = …, split = … }` or `{ file = …, label = … }` with the keys of [`ReadOptions`] (of
 /// [`FolderParams`] for `kind = "text"` and `kind = "images"`), and may have `classes` of its own.
+///
+/// A task of images is given to methods that take images (and whose learner does) as it is, decoded and neither
+/// preprocessed nor made into vectors; to all others as the vectors of `features`. Without `features` the others are
+/// `unsupported`, unless the set is made of rows of pixels (`usps`, `mnist-t10k`, `mnist-usps`), which are vectors, too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskSpec {
     /// Its name.
@@ -64,6 +69,9 @@ pub struct TaskSpec {
     /// How images become vectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<FeaturesSpec>,
+    /// What a longer shorter side of an image is shrunk to.
+    #[serde(default = "default_side", skip_serializing_if = "is_default_side")]
+    pub image_side: u32,
     /// How tables become vectors.
     #[serde(default, skip_serializing_if = "is_none_or_default")]
     pub table: TableParams,
@@ -72,7 +80,20 @@ pub struct TaskSpec {
     pub line: usize,
 }
 
+/// The usual size of images before a network crops them.
+fn default_side() -> u32 {
+    TaskSpec::IMAGE_SIDE
+}
+
+fn is_default_side(side: &u32) -> bool {
+    *side == TaskSpec::IMAGE_SIDE
+}
+
 impl TaskSpec {
+    /// Default of `image_side`: so many images of 256 x 256 fit into memory, and networks that are trained on crops of 224
+    /// start from this size.
+    pub const IMAGE_SIDE: u32 = 256;
+
     /// All parts: the sources, the target, and the test part where there is one.
     pub fn parts(&self) -> impl Iterator<Item = &Part> {
         self.source.iter().chain([&self.target]).chain(&self.test)
@@ -88,7 +109,7 @@ pub enum Kind {
     Vectors,
     /// Documents, turned into vectors by [`TextParams`].
     Text,
-    /// Images, turned into vectors by a network: [`FeaturesSpec`].
+    /// Images, as they are or turned into vectors by a network: [`FeaturesSpec`].
     Images,
 }
 

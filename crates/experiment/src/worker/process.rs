@@ -22,17 +22,22 @@ const GRACE: Duration = Duration::from_millis(300);
 /// Lines of a worker's standard error kept to explain its end.
 const KEPT_LINES: usize = 20;
 
+/// Tells a worker where its networks compute; `translearn_deep::default_device` reads it.
+const DEVICE: &str = "TRANSLEARN_DEVICE";
+
 /// How workers are started.
 #[derive(Debug, Clone)]
 pub(crate) struct Launcher {
     program: PathBuf,
     /// Threads of one worker.
     threads: usize,
+    /// Where its networks compute.
+    device: Option<String>,
 }
 
 impl Launcher {
     /// Workers of the running program.
-    pub(crate) fn of_this_program(threads: usize) -> io::Result<Self> {
+    pub(crate) fn of_this_program(threads: usize, device: Option<&str>) -> io::Result<Self> {
         // On Linux this is the file that runs, even after a build has put another in its place.
         let running = PathBuf::from("/proc/self/exe");
         let program = if running.exists() {
@@ -40,14 +45,19 @@ impl Launcher {
         } else {
             std::env::current_exe()?
         };
-        Ok(Self { program, threads })
+        Ok(Self {
+            program,
+            threads,
+            device: device.map(str::to_owned),
+        })
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
             .arg(ARGUMENT)
-            .env("RAYON_NUM_THREADS", self.threads.to_string());
+            .env("RAYON_NUM_THREADS", self.threads.to_string())
+            .envs(self.device.iter().map(|device| (DEVICE, device)));
         #[cfg(unix)]
         {
             use std::os::unix::process::CommandExt;

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
+use translearn_core::Registry;
 
 /// Files of an experiment in a folder that is removed at the end.
 pub(crate) struct Lab {
@@ -202,4 +203,37 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The `main` of a test program whose workers are itself, started again: with the arguments of the command line it is the
+/// command line over the registry, otherwise it runs its tests.
+#[allow(clippy::print_stdout, reason = "what a test harness does")]
+pub(crate) fn main_of(registry: Registry, tests: &[(&str, fn())]) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments
+        .first()
+        .is_some_and(|first| ["run", "worker"].contains(&first.as_str()))
+    {
+        return translearn_experiment::main_with(registry);
+    }
+    let words: Vec<&String> = arguments
+        .iter()
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let wanted =
+        |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
+    let mut failed = 0;
+    let chosen: Vec<_> = tests.iter().filter(|(name, _)| wanted(name)).collect();
+    println!("\nrunning {} tests", chosen.len());
+    for (name, test) in &chosen {
+        let passed = std::panic::catch_unwind(test).is_ok();
+        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
+        failed += usize::from(!passed);
+    }
+    let verdict = if failed == 0 { "ok" } else { "FAILED" };
+    println!(
+        "\ntest result: {verdict}. {} passed; {failed} failed; 0 ignored",
+        chosen.len() - failed
+    );
+    ExitCode::from(u8::from(failed > 0))
 }
