@@ -77,6 +77,10 @@ char *tl_set_autocast_bf16(bool cuda, bool enabled, bool *before) {
   });
 }
 
+char *tl_forget_gradient(const at::Tensor *x) {
+  return guarded([&] { x->mutable_grad() = at::Tensor(); });
+}
+
 char *tl_channels_last(const at::Tensor *x, at::Tensor **out) {
   return guarded([&] { *out = new at::Tensor(x->contiguous(at::MemoryFormat::ChannelsLast)); });
 }

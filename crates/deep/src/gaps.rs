@@ -17,6 +17,7 @@ unsafe extern "C" {
     fn tl_set_precision(tf32: bool) -> Message;
     fn tl_set_deterministic(deterministic: bool) -> Message;
     fn tl_set_autocast_bf16(cuda: bool, enabled: bool, before: *mut bool) -> Message;
+    fn tl_forget_gradient(x: Raw) -> Message;
     fn tl_channels_last(x: Raw, out: *mut *mut torch_sys::C_tensor) -> Message;
     fn tl_sgd(
         parameters: *const Raw,
@@ -96,6 +97,12 @@ pub(crate) fn channels_last(x: &Tensor) -> Result<Tensor, DeepError> {
     // SAFETY: `x` and `out` live through the call; on success `out` is a new tensor that is ours.
     check(unsafe { tl_channels_last(x.as_ptr().cast(), &raw mut out) })?;
     Ok(unsafe { Tensor::from_ptr(out) })
+}
+
+/// Leaves a tensor without gradient.
+pub(crate) fn forget_gradient(x: &Tensor) -> Result<(), DeepError> {
+    // SAFETY: `x` lives through the call.
+    check(unsafe { tl_forget_gradient(x.as_ptr().cast()) })
 }
 
 fn same_length(what: &str, lengths: &[usize]) -> Result<usize, DeepError> {
@@ -189,4 +196,21 @@ pub(crate) fn adam(
             step.decoupled,
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    #[test]
+    fn a_forgotten_gradient_is_none() {
+        let leaf = Tensor::ones([2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        leaf.square().sum(Kind::Float).backward();
+        assert!(leaf.grad().defined());
+        forget_gradient(&leaf).unwrap();
+        assert!(!leaf.grad().defined());
+        forget_gradient(&leaf).unwrap();
+    }
 }

@@ -170,6 +170,9 @@ impl OptimizerState {
         let moved: Vec<usize> = (0..self.parameters.len())
             .filter(|&index| self.parameters[index].grad().defined())
             .collect();
+        if moved.is_empty() {
+            return Ok(());
+        }
         let pick = |tensors: &[Tensor]| -> Vec<Tensor> {
             moved
                 .iter()
@@ -226,10 +229,13 @@ impl OptimizerState {
         }
     }
 
-    /// Forgets the gradients.
+    /// Forgets the gradients. A parameter that no backward pass reaches before the next step has none then, and stays.
     pub fn zero_grad(&mut self) {
         for parameter in &mut self.parameters {
-            parameter.zero_grad();
+            // Zeros would be memory held through the forward pass, and gradients would be added to them.
+            if gaps::forget_gradient(parameter).is_err() {
+                parameter.zero_grad();
+            }
         }
     }
 
@@ -407,6 +413,12 @@ mod tests {
         descend(&mut state, &used, 1..3);
         assert_eq!(idle, parameter());
         assert_ne!(used, parameter());
+        // Moments do not carry on what is reached no longer.
+        let reached = used.copy();
+        state.zero_grad();
+        assert!(!used.grad().defined());
+        state.step(0.01).unwrap();
+        assert_eq!(used, reached);
         assert!(matches!(
             state.step(-1.0),
             Err(DeepError::InvalidParameter { .. })
