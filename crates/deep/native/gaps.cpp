@@ -77,6 +77,11 @@ char *tl_set_autocast_bf16(bool cuda, bool enabled, bool *before) {
   });
 }
 
+// Views keep their base, and what autograd saves holds either the tensor or its storage, so the two counts tell.
+char *tl_is_unshared(const at::Tensor *x, bool *out) {
+  return guarded([&] { *out = x->use_count() == 1 && x->has_storage() && x->storage().use_count() == 1; });
+}
+
 char *tl_forget_gradient(const at::Tensor *x) {
   return guarded([&] { x->mutable_grad() = at::Tensor(); });
 }
