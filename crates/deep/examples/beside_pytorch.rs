@@ -14,7 +14,9 @@ use std::time::Instant;
 use ndarray::{Array1, Array2, Array4};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Reduction, Tensor};
-use translearn_deep::{Network, Optimizer, OptimizerState, Pass, Role, backbones, channels_last};
+use translearn_deep::{
+    Network, Optimizer, OptimizerState, Pass, Role, backbones, channels_last, keep_memory,
+};
 use translearn_weights::StateDict;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
@@ -28,6 +30,7 @@ fn main() -> Fallible<()> {
     let [network, task, layout, folder] = arguments.as_slice() else {
         return Err(USAGE.into());
     };
+    keep_memory()?;
     let mut case = Case::read(network, task, layout, Path::new(folder))?;
     println!("{}", json!({ "ready": env!("CARGO_PKG_VERSION") }));
     for line in stdin().lines() {

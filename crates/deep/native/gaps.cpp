@@ -12,6 +12,10 @@
 #include <string>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace {
 
 char *copy(const char *text) {
@@ -48,6 +52,16 @@ void tl_free(char *message) { std::free(message); }
 char *tl_load(const char *path) {
   return guarded([&] {
     if (dlopen(path, RTLD_NOW | RTLD_GLOBAL) == nullptr) throw std::runtime_error(dlerror());
+  });
+}
+
+// 32 MiB is the largest threshold that glibc takes, -1 no trimming at all. Both also end glibc's own choice of thresholds.
+char *tl_keep_memory() {
+  return guarded([] {
+#ifdef __GLIBC__
+    if (mallopt(M_MMAP_THRESHOLD, 32 << 20) != 1 || mallopt(M_TRIM_THRESHOLD, -1) != 1)
+      throw std::runtime_error("mallopt refuses its arguments");
+#endif
   });
 }
 

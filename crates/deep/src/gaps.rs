@@ -14,6 +14,7 @@ type Raw = *const c_void;
 unsafe extern "C" {
     fn tl_free(message: Message);
     fn tl_load(path: *const c_char) -> Message;
+    fn tl_keep_memory() -> Message;
     fn tl_set_precision(tf32: bool) -> Message;
     fn tl_set_deterministic(deterministic: bool) -> Message;
     fn tl_set_autocast_bf16(cuda: bool, enabled: bool, before: *mut bool) -> Message;
@@ -70,6 +71,12 @@ pub(crate) fn load(path: &Path) -> Result<(), DeepError> {
         .map_err(|_| DeepError::torch("the path of a library holds a zero byte"))?;
     // SAFETY: a string that lives through the call.
     check(unsafe { tl_load(text.as_ptr()) })
+}
+
+/// Lets the allocator keep what is freed.
+pub(crate) fn keep_memory() -> Result<(), DeepError> {
+    // SAFETY: no pointers.
+    check(unsafe { tl_keep_memory() })
 }
 
 /// Whether CUDA products may round to TF32.

@@ -17,6 +17,7 @@ mod pretrained;
 pub use cache::{FeatureCache, FeatureKey};
 pub use device::{
     CUDA_LIB, CudaStatus, Precision, autocast_bf16, best_device, channels_last, cuda, device,
+    keep_memory,
 };
 pub use error::DeepError;
 pub use extract::Extractor;
