@@ -12,22 +12,18 @@ import datetime
 import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from cases import QUICK_SIZES, SIZES, Judge, draw
+from side import Side, aligned, shown, spread, take_turns
 
 HERE = Path(__file__).resolve().parent
 SLACK = 1e-6
-THREADS = "2"
-# Lets threads that a library keeps spinning after its work go to sleep.
-PAUSE = 0.1
+THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -55,64 +51,6 @@ COMPARISONS = [
 ]
 
 
-class Side:
-    """A process that serves runs."""
-
-    def __init__(self, command, folder, name):
-        variables = ("OMP", "OPENBLAS", "MKL", "RAYON", "BLIS", "VECLIB")
-        environment = dict(os.environ)
-        environment |= {f"{variable}_NUM_THREADS": THREADS for variable in variables}
-        environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-        self.name, self.folder = name, folder
-        self.log = open(folder / f"{name}.log", "w")
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            text=True,
-            env=environment,
-        )
-        self.version = self.read()["ready"]
-
-    def read(self):
-        line = self.process.stdout.readline()
-        answer = json.loads(line) if line else {"error": f"it ended; see {self.log.name}"}
-        if "error" in answer:
-            raise RuntimeError(f"{self.name}: {answer['error']}")
-        return answer
-
-    def ask(self, request):
-        try:
-            self.process.stdin.write(json.dumps(request) + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it has ended, as the missing answer tells
-        return self.read()
-
-    def run(self, settings):
-        time.sleep(PAUSE)
-        return self.ask({"run": settings})["seconds"]
-
-    def outputs(self):
-        prefix = self.folder / f"{self.name}-out-"
-        for stale in self.folder.glob(f"{prefix.name}*"):
-            stale.unlink()
-        self.ask({"save": str(prefix)})
-        return {
-            path.stem.removeprefix(prefix.name): np.load(path)
-            for path in self.folder.glob(f"{prefix.name}*.npy")
-        }
-
-    def close(self):
-        try:
-            self.process.stdin.close()
-        except BrokenPipeError:
-            pass
-        self.process.wait()
-        self.log.close()
-
-
 def worse(ours, peers, hold):
     """The figures in which our result is worse than the peer's by more than the slack."""
     found = []
@@ -135,10 +73,6 @@ def choose(ours, judge, peer_figures, hold):
     return {}
 
 
-def spread(values):
-    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
-
-
 def compare(comparison, arguments, folder):
     """One row of the table."""
     case = comparison.case
@@ -153,9 +87,9 @@ def compare(comparison, arguments, folder):
     sides = []
     try:
         peer_command = [sys.executable, str(HERE / "peers.py"), case, comparison.peer, str(inputs)]
-        peer = Side(peer_command, folder, "peer")
+        peer = Side(peer_command, folder, "peer", THREADS)
         sides.append(peer)
-        ours = Side([arguments.ours, case, str(inputs)], folder, "ours")
+        ours = Side([arguments.ours, case, str(inputs)], folder, "ours", THREADS)
         sides.append(ours)
 
         peer.run({})
@@ -165,22 +99,20 @@ def compare(comparison, arguments, folder):
         ours.run(settings)
         our_figures = judge.figures(ours.outputs())
 
-        seconds = {ours: [], peer: []}
-        for round_ in range(arguments.runs):
-            for side in (ours, peer) if round_ % 2 == 0 else (peer, ours):
-                seconds[side].append(side.run(settings if side is ours else {}))
-        ratios = [p / o for o, p in zip(seconds[ours], seconds[peer])]
+        our_seconds, peer_seconds = take_turns(
+            lambda: ours.run(settings), lambda: peer.run({}), arguments.runs
+        )
         return {
             "case": case,
             "size": f"{size[0]}+{size[1]}x{size[2]}" if size[1] else f"{size[0]}x{size[2]}",
             "peer": f"{comparison.peer} {peer.version}",
             "version": ours.version,
             "settings": settings,
-            "seconds_ours": seconds[ours],
-            "seconds_peer": seconds[peer],
-            "ours": spread(seconds[ours]),
-            "peers": spread(seconds[peer]),
-            "ratio": spread(ratios),
+            "seconds_ours": our_seconds,
+            "seconds_peer": peer_seconds,
+            "ours": spread(our_seconds),
+            "peers": spread(peer_seconds),
+            "ratio": spread([p / o for o, p in zip(our_seconds, peer_seconds)]),
             "goal": comparison.goal,
             "figures": [
                 {"name": o.name, "ours": o.value, "peer": p.value}
@@ -196,18 +128,15 @@ def compare(comparison, arguments, folder):
 
 def lines(row):
     """A row of the table, and the figures below it."""
-    def show(s, digits=4):
-        return f"{s['median']:.{digits}g} ({s['low']:.{digits}g} to {s['high']:.{digits}g})"
-
     if row["worse"]:
         ratio, met = "none: ours is worse in " + ", ".join(row["worse"]), ""
     else:
-        ratio = show(row["ratio"], 3)
+        ratio = shown(row["ratio"], 3)
         goal = row["goal"]
         met = "" if goal is None else ("yes" if row["ratio"]["median"] >= goal else "no")
     goal = "" if row["goal"] is None else f"≥ {row['goal']:g}"
     size = row["size"]
-    yield (row["case"], size, row["peer"], show(row["ours"]), show(row["peers"]), ratio, goal, met)
+    yield (row["case"], size, row["peer"], shown(row["ours"]), shown(row["peers"]), ratio, goal, met)
     for figure in row["figures"]:
         note = "the peer is behind" if figure["name"] in row["peer_behind"] else ""
         yield ("", "", figure["name"], f"{figure['ours']:.7g}", f"{figure['peer']:.7g}", note, "", "")
@@ -219,11 +148,7 @@ HEADER = ("case", "size", "peer", "ours [s]", "peer [s]", "ratio", "goal", "met"
 
 
 def table(rows):
-    cells = [HEADER] + [line for row in rows for line in lines(row)]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(HEADER))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells
-    )
+    return aligned([HEADER] + [line for row in rows for line in lines(row)])
 
 
 def main():
@@ -248,7 +173,7 @@ def main():
         "started": started.isoformat(timespec="seconds"),
         "machine": {"arch": platform.machine(), "processors": os.cpu_count(), "load": load},
         "python": platform.python_version(),
-        "threads": int(THREADS),
+        "threads": THREADS,
         "runs": arguments.runs,
         "quick": arguments.quick,
         "rows": [],

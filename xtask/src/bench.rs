@@ -14,16 +14,22 @@ use crate::workspace::{Workspace, check};
 
 const PACKAGE: &str = "translearn-benches";
 const OURS: &str = "translearn-peerbench";
+const DEEP: &str = "deep";
+const DEEP_PACKAGE: &str = "translearn-deep";
+const OURS_DEEP: &str = "beside_pytorch";
 
-/// Time translearn beside ADAPT, skada and scikit-learn, or alone.
+/// Time translearn beside ADAPT, skada, scikit-learn and PyTorch, or alone.
 ///
 /// The peers are installed from PyPI, at pinned versions, into `target/bench/venv` on the first run (2 GB; `PYTHON`
 /// names another interpreter than `python3`). Both sides get the same arrays and two threads and take turns; the table
 /// shows times, objectives, and a ratio where our result is as good as the peer's. It is also written to
-/// `target/bench/<date>.json`. See `docs/benchmarks.md`.
+/// `target/bench/<date>.json`.
+///
+/// `deep` times networks beside PyTorch, which is installed into `target/bench/torch-venv` (5 GB) unless
+/// `--torch-python` names an interpreter that has it. See `docs/benchmarks.md`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// coral, sa, tca, kmm, tradaboost, logistic, tree; all when none is named.
+    /// coral, sa, tca, kmm, tradaboost, logistic, tree; all of these when none is named. Or deep.
     names: Vec<String>,
     /// Interleaved runs of each side.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
@@ -34,46 +40,101 @@ pub(crate) struct Arguments {
     /// The criterion benches of our side alone, on small sizes, against their last run.
     #[arg(long, conflicts_with_all = ["runs", "quick"])]
     alone: bool,
+    /// For `deep`: an interpreter that has the packages of `benches/peers/torch_requirements.txt`.
+    #[arg(long, value_name = "PYTHON")]
+    torch_python: Option<PathBuf>,
+    /// For `deep`: images with the channels of a pixel next to each other, on both sides.
+    #[arg(long)]
+    channels_last: bool,
 }
 
 /// Runs the benches.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
-    let libtorch = libtorch::ensure_if(workspace, libtorch::needs::bench(&arguments.names))?;
+    let (deep, names): (Vec<&String>, Vec<&String>) =
+        arguments.names.iter().partition(|name| *name == DEEP);
     if arguments.alone {
-        let mut cargo = workspace.cargo(&["bench", "--package", PACKAGE, "--"]);
-        // Criterion takes one filter, a regular expression.
-        if !arguments.names.is_empty() {
-            cargo.arg(format!("^({})/", arguments.names.join("|")));
+        if !deep.is_empty() {
+            bail!("`{DEEP}` has no bench of our side alone");
         }
-        libtorch.apply(&mut cargo);
-        check(&mut cargo)?;
-        return Ok(ExitCode::SUCCESS);
+        return alone(workspace, &arguments.names);
     }
+    if !deep.is_empty() {
+        beside_pytorch(workspace, arguments)?;
+    }
+    if deep.is_empty() || !names.is_empty() {
+        beside_peers(workspace, arguments, &names)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn alone(workspace: &Workspace, names: &[String]) -> Result<ExitCode> {
+    let mut cargo = workspace.cargo(&["bench", "--package", PACKAGE, "--"]);
+    // Criterion takes one filter, a regular expression.
+    if !names.is_empty() {
+        cargo.arg(format!("^({})/", names.join("|")));
+    }
+    check(&mut cargo)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn beside_peers(workspace: &Workspace, arguments: &Arguments, names: &[&String]) -> Result<()> {
     let target = target_folder(workspace)?;
     let peers = workspace.root().join("benches/peers");
     let folder = target.join("bench");
     let python = environment(&folder.join("venv"), &peers.join("requirements.txt"))?;
-    let mut cargo = workspace.cargo(&["build", "--release", "--package", PACKAGE, "--bin", OURS]);
-    libtorch.apply(&mut cargo);
-    check(&mut cargo)?;
-    let ours = target
-        .join("release")
-        .join(OURS)
-        .with_extension(std::env::consts::EXE_EXTENSION);
-    let mut compare = Command::new(python);
-    libtorch.apply(&mut compare);
+    check(&mut workspace.cargo(&["build", "--release", "--package", PACKAGE, "--bin", OURS]))?;
     check(
-        compare
+        Command::new(python)
             .arg(peers.join("compare.py"))
             .arg("--ours")
-            .arg(ours)
+            .arg(program(&target.join("release").join(OURS)))
             .arg("--folder")
             .arg(folder)
             .args(["--runs", &arguments.runs.to_string()])
             .args(arguments.quick.then_some("--quick"))
-            .args(&arguments.names),
-    )?;
-    Ok(ExitCode::SUCCESS)
+            .args(names),
+    )
+}
+
+fn beside_pytorch(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let target = target_folder(workspace)?;
+    let peers = workspace.root().join("benches/peers");
+    let folder = target.join("bench");
+    let python = match &arguments.torch_python {
+        Some(python) => python.clone(),
+        None => environment(
+            &folder.join("torch-venv"),
+            &peers.join("torch_requirements.txt"),
+        )?,
+    };
+    let libtorch = libtorch::ensure_if(workspace, libtorch::needs::bench(&arguments.names))?;
+    let mut cargo = workspace.cargo(&[
+        "build",
+        "--release",
+        "--package",
+        DEEP_PACKAGE,
+        "--example",
+        OURS_DEEP,
+    ]);
+    libtorch.apply(&mut cargo);
+    check(&mut cargo)?;
+    // Without the path of our libtorch, which our program knows by itself: PyTorch is to load its own.
+    check(
+        Command::new(python)
+            .arg(peers.join("deep.py"))
+            .arg("--ours")
+            .arg(program(&target.join("release/examples").join(OURS_DEEP)))
+            .arg("--folder")
+            .arg(folder)
+            .args(["--runs", &arguments.runs.to_string()])
+            .args(arguments.quick.then_some("--quick"))
+            .args(arguments.channels_last.then_some("--channels-last")),
+    )
+}
+
+/// The file of a program that cargo built.
+fn program(path: &Path) -> PathBuf {
+    path.with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 fn target_folder(workspace: &Workspace) -> Result<PathBuf> {

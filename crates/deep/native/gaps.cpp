@@ -13,6 +13,10 @@
 #include <string>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace {
 
 char *copy(const char *text) {
@@ -65,6 +69,16 @@ char *tl_load(const char *path) {
   });
 }
 
+// 32 MiB is the largest threshold that glibc takes, -1 no trimming at all. Both also end glibc's own choice of thresholds.
+char *tl_keep_memory() {
+  return guarded([] {
+#ifdef __GLIBC__
+    if (mallopt(M_MMAP_THRESHOLD, 32 << 20) != 1 || mallopt(M_TRIM_THRESHOLD, -1) != 1)
+      throw std::runtime_error("mallopt refuses its arguments");
+#endif
+  });
+}
+
 char *tl_set_precision(bool tf32) {
   return guarded([&] {
     at::globalContext().setAllowTF32CuBLAS(tf32);
@@ -89,6 +103,11 @@ char *tl_set_autocast_bf16(bool cuda, bool enabled, bool *before) {
     at::autocast::set_autocast_enabled(device, enabled);
     if (!enabled) at::autocast::clear_cache();
   });
+}
+
+// Views keep their base, and what autograd saves holds either the tensor or its storage, so the two counts tell.
+char *tl_is_unshared(const at::Tensor *x, bool *out) {
+  return guarded([&] { *out = x->use_count() == 1 && x->has_storage() && x->storage().use_count() == 1; });
 }
 
 char *tl_clear_gradients(at::Tensor *const *tensors, size_t n) {

@@ -143,6 +143,20 @@ impl Precision {
     }
 }
 
+/// Lets freed memory stay with the process, for the tensors to come, instead of going back to the system.
+///
+/// A network frees most of what it computes at once. By default glibc hands large blocks back, and the system clears every
+/// page again when the next tensor asks for it; on a CPU this takes up to half of the time of a small network. For programs
+/// that compute mostly with networks: call it once, before the first. Up to 32 MiB a block is kept, so the process may hold
+/// more memory between batches than it needs then; its peak hardly changes. It holds for the process, on Linux with glibc,
+/// and does nothing elsewhere, nor for the memory of CUDA devices, which libtorch keeps by itself.
+///
+/// # Errors
+/// [`DeepError::Torch`] when the allocator refuses.
+pub fn keep_memory() -> Result<(), DeepError> {
+    gaps::keep_memory()
+}
+
 /// Runs `work` with bf16 autocast: products and convolutions in bf16, sums and losses in f32. What was set before is
 /// set again afterwards.
 ///
@@ -209,6 +223,34 @@ mod tests {
         });
         assert!(matches!(failed, Err(DeepError::Torch(_))));
         assert_eq!(x.matmul(&x).kind(), Kind::Float, "restored after an error");
+    }
+
+    /// Pages that this thread was given so far.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn pages() -> u64 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let after_name = stat.rsplit_once(')').unwrap().1;
+        after_name
+            .split_whitespace()
+            .nth(7)
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn kept_memory_is_not_asked_for_again() {
+        const BLOCK: usize = 10 << 20;
+        let blocks = || (0..3).map(|_| vec![1_u8; BLOCK]).collect::<Vec<_>>();
+        keep_memory().unwrap();
+        drop(blocks());
+        let before = pages();
+        for _ in 0..10 {
+            drop(blocks());
+        }
+        let asked = pages() - before;
+        assert!(asked < (BLOCK / 4096) as u64, "{asked} pages");
     }
 
     #[test]

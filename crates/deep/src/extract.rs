@@ -4,7 +4,7 @@ use ndarray::{Array2, s};
 use tch::{Kind, Tensor};
 use translearn_core::Image;
 
-use crate::{DeepError, Network, Transform};
+use crate::{DeepError, Network, Transform, channels_last};
 
 /// What an image can fail with on its way here.
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -147,9 +147,12 @@ impl<'a> Extractor<'a> {
 
     /// The features of a batch whose first image is the one at `start`.
     fn features(&self, batch: &[Tensor], start: usize) -> Result<Array2<f64>, DeepError> {
+        // Convolutions need not reorder what has the channels of a pixel together.
         let x = Tensor::f_stack(batch, 0)
             .and_then(|x| x.f_to_device(self.network.device()))
-            .map_err(|error| DeepError::from(error).in_batch(batch.len()))?;
+            .map_err(DeepError::from)
+            .and_then(|x| channels_last(&x))
+            .map_err(|error| error.in_batch(batch.len()))?;
         let names: Vec<&str> = self.layers.iter().map(String::as_str).collect();
         let outputs = self.network.outputs_of(&x, &names)?;
         let mut columns = Vec::with_capacity(outputs.len());

@@ -14,11 +14,13 @@ type Raw = *const c_void;
 unsafe extern "C" {
     fn tl_free(message: Message);
     fn tl_load(path: *const c_char) -> Message;
+    fn tl_keep_memory() -> Message;
     fn tl_set_precision(tf32: bool) -> Message;
     fn tl_set_deterministic(deterministic: bool) -> Message;
     fn tl_set_autocast_bf16(cuda: bool, enabled: bool, before: *mut bool) -> Message;
     fn tl_clear_gradients(tensors: *const Raw, n: usize) -> Message;
     fn tl_reverse_gradient(x: Raw, lambda: f64, out: *mut *mut torch_sys::C_tensor) -> Message;
+    fn tl_is_unshared(x: Raw, out: *mut bool) -> Message;
     fn tl_channels_last(x: Raw, out: *mut *mut torch_sys::C_tensor) -> Message;
     fn tl_sgd(
         parameters: *const Raw,
@@ -72,6 +74,12 @@ pub(crate) fn load(path: &Path) -> Result<(), DeepError> {
     check(unsafe { tl_load(text.as_ptr()) })
 }
 
+/// Lets the allocator keep what is freed.
+pub(crate) fn keep_memory() -> Result<(), DeepError> {
+    // SAFETY: no pointers.
+    check(unsafe { tl_keep_memory() })
+}
+
 /// Whether CUDA products may round to TF32.
 pub(crate) fn set_tf32(allowed: bool) -> Result<(), DeepError> {
     // SAFETY: no pointers.
@@ -98,6 +106,14 @@ pub(crate) fn channels_last(x: &Tensor) -> Result<Tensor, DeepError> {
     // SAFETY: `x` and `out` live through the call; on success `out` is a new tensor that is ours.
     check(unsafe { tl_channels_last(x.as_ptr().cast(), &raw mut out) })?;
     Ok(unsafe { Tensor::from_ptr(out) })
+}
+
+/// Whether nothing but `x` holds its numbers: no other tensor, no view, nothing that autograd saved.
+pub(crate) fn is_unshared(x: &Tensor) -> Result<bool, DeepError> {
+    let mut unshared = false;
+    // SAFETY: `x` and `unshared` live through the call.
+    check(unsafe { tl_is_unshared(x.as_ptr().cast(), &raw mut unshared) })?;
+    Ok(unshared)
 }
 
 /// Takes the gradients away: those that are not computed again are not there, and do not read as zero.
@@ -222,4 +238,47 @@ pub(crate) fn adam(
             step.decoupled,
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    #[test]
+    fn whatever_holds_the_numbers_of_a_tensor_is_counted() {
+        let fresh = || Tensor::ones([2, 3], (Kind::Float, Device::Cpu));
+        let alone = |x: &Tensor| is_unshared(x).unwrap();
+        let x = fresh();
+        assert!(alone(&x));
+        let other = x.shallow_clone();
+        assert!(!alone(&x) && !alone(&other));
+        drop(other);
+        assert!(alone(&x));
+        let view = x.view([6]);
+        assert!(!alone(&x) && !alone(&view));
+        drop(x);
+        assert!(!alone(&view), "a view keeps what it looks at");
+
+        // What a gradient will need: an input, an output, and neither.
+        let leaf = fresh().set_requires_grad(true);
+        let x = &leaf * 2.0;
+        let squared = x.square();
+        assert!(!alone(&x) && alone(&squared));
+        let x = leaf.sigmoid();
+        assert!(!alone(&x));
+        let sum = &x + 1.0;
+        assert!(alone(&sum));
+    }
+
+    #[test]
+    fn a_forgotten_gradient_is_none() {
+        let leaf = Tensor::ones([2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        leaf.square().sum(Kind::Float).backward();
+        assert!(leaf.grad().defined());
+        clear_gradients(&[leaf.shallow_clone()]).unwrap();
+        assert!(!leaf.grad().defined());
+        clear_gradients(&[leaf.shallow_clone()]).unwrap();
+    }
 }

@@ -26,7 +26,7 @@ pub use augment::{Augment, Augmentation, mixup};
 pub use cache::{FeatureCache, FeatureKey};
 pub use device::{
     CUDA_LIB, CudaStatus, DEVICE, Precision, autocast_bf16, best_device, channels_last, cuda,
-    default_device, device,
+    default_device, device, keep_memory,
 };
 pub use error::DeepError;
 pub use extract::Extractor;

@@ -49,6 +49,15 @@ pub trait Layer: fmt::Debug + Send {
     /// # Errors
     /// [`DeepError`] when libtorch refuses the shapes or runs out of memory.
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, DeepError>;
+
+    /// The output for a batch that the caller needs no longer: a layer may free it early or write its output over it, where
+    /// nobody else holds it.
+    ///
+    /// # Errors
+    /// As [`Layer::forward`].
+    fn consume(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, DeepError> {
+        self.forward(&x, pass)
+    }
 }
 
 /// A layer under its full name, at which its output can be taken.
@@ -70,6 +79,20 @@ impl Named {
     /// As [`Layer::forward`].
     pub fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, DeepError> {
         let y = self.layer.forward(x, pass)?;
+        self.finish(y, pass)
+    }
+
+    /// As [`Named::forward`], for a batch that the caller needs no longer.
+    ///
+    /// # Errors
+    /// As [`Layer::consume`].
+    pub fn consume(&self, x: Tensor, pass: &mut Pass) -> Result<Tensor, DeepError> {
+        let y = self.layer.consume(x, pass)?;
+        self.finish(y, pass)
+    }
+
+    /// What stands behind the layer, and what is kept of it.
+    fn finish(&self, y: Tensor, pass: &mut Pass) -> Result<Tensor, DeepError> {
         let y = pass.through(&self.name, y)?;
         pass.keep(&self.name, &y);
         Ok(y)

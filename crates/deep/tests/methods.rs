@@ -1,4 +1,5 @@
 //! The methods that train networks, through the registry: laws that make them comparable with each other.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
 use serde_json::{Map, Value, json};
 use tch::Device;
@@ -373,6 +374,21 @@ fn the_tables_state_the_defaults_and_the_names_stand_where_others_read_them() {
             entry.info.name
         );
         names.push(entry.info.name);
+    }
+    let readme = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, table) = readme.split_once("## Methods over libtorch").unwrap();
+    let rows: Vec<&str> = table
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .collect();
+    assert_eq!(rows.len(), registry.methods().len());
+    for (row, entry) in rows.iter().zip(registry.methods()) {
+        let start = format!("| `{}` | {} | ", entry.info.name, entry.info.title);
+        assert!(
+            row.starts_with(&start) && row.contains(entry.info.reference),
+            "{row}"
+        );
     }
     // `cargo xtask` reads these to know which specifications need libtorch.
     let listed: Vec<&str> = include_str!("../names.txt").split_whitespace().collect();

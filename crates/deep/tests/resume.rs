@@ -1,4 +1,5 @@
 //! A training that is interrupted and goes on ends with the same bits as one that is not.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

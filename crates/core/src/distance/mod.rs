@@ -1,8 +1,8 @@
 //! Distances between the rows of two tables, dense or sparse, and nearest neighbours.
 //!
-//! Inner products go through blocked matrix products (dense) or touch only the columns that two rows share (sparse);
-//! a sparse table is never made dense; images have no distances and are refused ([`TransferError::NotVectors`]). Work is spread over the rows on the left; the bits do not depend on the number of
-//! threads.
+//! Inner products go through blocked matrix products (dense) or touch only the columns that two rows share (sparse); a
+//! sparse table is never made dense; images have no distances and are refused ([`TransferError::NotVectors`]). Work is
+//! spread over the rows on the left; the bits do not depend on the number of threads.
 //!
 //! `‖x - y‖² = ‖x‖² + ‖y‖² - 2 xᵀy` loses what `x` and `y` have in common to rounding. Where less than 1e-4 of the
 //! norms is left, the distance is computed again from the differences: it is then exact to rounding, and exactly 0 for

@@ -183,7 +183,9 @@ fn conv(
 fn norm(scope: &Scope, name: &str, channels: i64) -> Result<Named, DeepError> {
     let tensors = ["gamma", "beta", "moving_mean", "moving_variance"];
     // Keras counts the share that stays, 0.99.
-    scope.batch_norm_named(name, tensors, channels, 1e-3, 0.01)
+    // A tenth of each batch, as in PyTorch. Keras takes a hundredth, for trainings of many thousand steps: after the hundred
+    // steps of a small set its statistics would still be the first ones.
+    scope.batch_norm_named(name, tensors, channels, 1e-3, 0.1)
 }
 
 fn glorot(fan_in: i64, fan_out: i64) -> Init {

@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::Backbone;
+use crate::layers::block::add;
 use crate::layers::{Activation, ConvParams, Flatten, Pool};
 use crate::{DeepError, InputShape, Layer, Named, Pass, Scope, Sequence};
 
@@ -121,15 +122,15 @@ impl Layer for Residual {
         let mut y = x.shallow_clone();
         for (step, [conv, norm]) in self.steps.iter().enumerate() {
             if step > 0 {
-                y = self.relu.forward(&y, pass)?;
+                y = self.relu.consume(y, pass)?;
             }
-            y = norm.forward(&conv.forward(&y, pass)?, pass)?;
+            y = norm.consume(conv.consume(y, pass)?, pass)?;
         }
         let sum = match &self.shortcut {
-            Some(shortcut) => y.f_add(&shortcut.forward(x, pass)?)?,
-            None => y.f_add(x)?,
+            Some(shortcut) => add(y, &shortcut.forward(x, pass)?)?,
+            None => add(y, x)?,
         };
-        self.relu.forward(&sum, pass)
+        self.relu.consume(sum, pass)
     }
 }
 

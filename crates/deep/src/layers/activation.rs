@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::{DeepError, Layer, Pass};
+use crate::{DeepError, Layer, Pass, gaps};
 
 /// A function of each number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +25,21 @@ impl Layer for Activation {
     fn forward(&self, x: &Tensor, _: &mut Pass) -> Result<Tensor, DeepError> {
         Ok(match self {
             Self::Relu => x.f_relu()?,
-            Self::Relu6 => x.f_clamp(0.0, 6.0)?,
+            Self::Relu6 => x.f_relu6()?,
             Self::Gelu => x.f_gelu("none")?,
             Self::Silu => x.f_silu()?,
             Self::Sigmoid => x.f_sigmoid()?,
             Self::Tanh => x.f_tanh()?,
+        })
+    }
+
+    /// Rectifiers write over what nobody else holds: their gradient needs their output alone, and memory that was just
+    /// written is still near.
+    fn consume(&self, mut x: Tensor, pass: &mut Pass) -> Result<Tensor, DeepError> {
+        Ok(match self {
+            Self::Relu if gaps::is_unshared(&x)? => x.f_relu_()?,
+            Self::Relu6 if gaps::is_unshared(&x)? => x.f_relu6_()?,
+            _ => self.forward(&x, pass)?,
         })
     }
 }

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::{Activation, ConvParams, Sequence};
-use crate::{DeepError, Layer, Named, Pass, Scope};
+use crate::{DeepError, Layer, Named, Pass, Scope, gaps};
 
 /// The sum of a branch and a shortcut past it. An empty shortcut hands the input on.
 #[derive(Debug)]
@@ -27,8 +27,18 @@ impl Residual {
 impl Layer for Residual {
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, DeepError> {
         let y = self.branch.forward(x, pass)?;
-        Ok(y.f_add(&self.shortcut.forward(x, pass)?)?)
+        add(y, &self.shortcut.forward(x, pass)?)
     }
+}
+
+/// `y + shortcut`, written over `y` where nobody else holds it.
+pub(crate) fn add(mut y: Tensor, shortcut: &Tensor) -> Result<Tensor, DeepError> {
+    let alike = y.kind() == shortcut.kind() && y.size() == shortcut.size();
+    Ok(if alike && gaps::is_unshared(&y)? {
+        y.f_add_(shortcut)?
+    } else {
+        y.f_add(shortcut)?
+    })
 }
 
 impl Scope {

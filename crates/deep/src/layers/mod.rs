@@ -5,7 +5,7 @@
 
 mod activation;
 mod attention;
-mod block;
+pub(crate) mod block;
 mod conv;
 mod linear;
 mod norm;

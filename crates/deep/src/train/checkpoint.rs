@@ -103,11 +103,11 @@ pub(super) fn save(
     Ok(())
 }
 
+/// What a file holds.
+pub(super) type Saved = (Counters, Vec<(String, Tensor)>);
+
 /// Reads what [`save`] wrote; `None` when there is no file.
-pub(super) fn load(
-    path: &Path,
-    training: &str,
-) -> Result<Option<(Counters, Vec<(String, Tensor)>)>, DeepError> {
+pub(super) fn load(path: &Path, training: &str) -> Result<Option<Saved>, DeepError> {
     if !path.exists() {
         return Ok(None);
     }

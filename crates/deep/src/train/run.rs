@@ -1,109 +1,20 @@
 //! The loop.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::average::{Average, copies, copy_into};
-use super::checkpoint::{self, Checkpoint, Counters, Epoch};
+use super::average::{copies, copy_into};
+use super::checkpoint::{Checkpoint, Epoch};
 use super::group::{gradient_norm, scale_gradients};
+use super::memory::Memory;
 use super::observe::{Begin, EpochReport, Observer, StepReport};
-use super::{Group, Losses, Objective, Step, Stream};
+use super::{Group, Losses, Objective, Outcome, Step, Stream, TrainParams, Validation};
 use crate::{DeepError, Network};
-
-/// How long a training goes on, and what is done beside the steps.
-///
-/// | parameter | default | range | meaning |
-/// |---|---|---|---|
-/// | `epochs` | 10 | integer ≥ 1 | rounds of the first stream |
-/// | `accumulate` | 1 | integer ≥ 1 | batches whose gradients make one step |
-/// | `clip_norm` | none | > 0 | longest gradient, in the 2-norm over all groups; a longer one is scaled |
-/// | `ema` | none | [0, 1) | averages over the steps with this decay are validated and returned in place of the last values |
-/// | `patience` | none | integer ≥ 1 | ends after so many epochs without a better validation, and returns the best |
-/// | `seed` | 0 | any | order, dropout and augmentation |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainParams {
-    /// Rounds of the first stream.
-    pub epochs: u64,
-    /// Batches whose gradients make one step.
-    pub accumulate: u64,
-    /// Longest gradient.
-    pub clip_norm: Option<f64>,
-    /// Decay of the averages.
-    pub ema: Option<f64>,
-    /// Epochs without a better validation before it ends.
-    pub patience: Option<u64>,
-    /// What is random is derived from this.
-    pub seed: u64,
-}
-
-impl Default for TrainParams {
-    fn default() -> Self {
-        Self {
-            epochs: 10,
-            accumulate: 1,
-            clip_norm: None,
-            ema: None,
-            patience: None,
-            seed: 0,
-        }
-    }
-}
-
-impl TrainParams {
-    fn check(&self) -> Result<(), DeepError> {
-        let refuse = |name, value: String, range: &str| {
-            Err(DeepError::InvalidParameter {
-                name,
-                value,
-                range: range.to_owned(),
-            })
-        };
-        for (name, value) in [
-            ("epochs", self.epochs),
-            ("accumulate", self.accumulate),
-            ("patience", self.patience.unwrap_or(1)),
-        ] {
-            if value == 0 {
-                return refuse(name, "0".to_owned(), "at least 1");
-            }
-        }
-        match self.clip_norm {
-            Some(norm) if !(norm > 0.0 && norm.is_finite()) => {
-                refuse("clip_norm", norm.to_string(), "in (0, ∞)")
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// How good the models are on rows that are not trained on. Never rows that score a method.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Validation {
-    /// What early stopping looks at; the larger the better.
-    pub score: f64,
-    /// What is reported.
-    pub metrics: Vec<(String, f64)>,
-}
-
-/// How a training ended.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// Steps taken, those before an interruption included.
-    pub steps: u64,
-    /// Whether it came to its end; else it was asked to stop, and goes on from its checkpoint.
-    pub finished: bool,
-    /// Its epochs.
-    pub epochs: Vec<Epoch>,
-    /// Score and number of the epoch whose values the models have, where early stopping chose one.
-    pub best: Option<(f64, u64)>,
-}
 
 type Validate<'a> = Box<dyn FnMut() -> Result<Validation, DeepError> + 'a>;
 
@@ -251,8 +162,14 @@ impl<'a> Training<'a> {
                 range: "given with rows to validate on".to_owned(),
             });
         }
-        let mut memory = Memory::begin(self)?;
-        let mut saved = self.restore(&mut memory)?;
+        let mut memory = Memory::begin(&self.models, self.params.ema)?;
+        let identity = self.identity();
+        let mut saved = None;
+        if let Some(from) = &self.checkpoint
+            && memory.restore(&self.groups, &from.path, &identity)?
+        {
+            saved = Some(from.path.clone());
+        }
         let begin = Begin {
             name: &self.name,
             step: memory.counters.step,
@@ -281,7 +198,7 @@ impl<'a> Training<'a> {
             if let Some(to) = self.checkpoint.as_ref()
                 && (last || stop || memory.counters.step.is_multiple_of(to.every))
             {
-                self.save(&memory, to)?;
+                memory.save(&self.groups, &to.path, &identity)?;
                 saved = Some(to.path.clone());
             }
             if stop {
@@ -302,7 +219,7 @@ impl<'a> Training<'a> {
         objective: &mut impl Objective,
         memory: &mut Memory,
         epoch: u64,
-        saved: Option<&std::path::Path>,
+        saved: Option<&Path>,
     ) -> Result<(), DeepError> {
         let begun = Instant::now();
         let index = memory.counters.step;
@@ -397,7 +314,7 @@ impl<'a> Training<'a> {
             if let Some(average) = &mut memory.average {
                 average.swap(&memory.tensors)?;
             }
-            let found = tch::no_grad(|| validate())?;
+            let found = tch::no_grad(validate)?;
             is_best = memory
                 .counters
                 .best
@@ -472,145 +389,5 @@ impl<'a> Training<'a> {
             streams.join(", "),
             groups.join(", ")
         )
-    }
-
-    /// All tensors of the state by name.
-    fn state(&self, memory: &Memory) -> Vec<(String, Tensor)> {
-        let mut all = Vec::new();
-        let mut add = |kind: &str, names: &[String], tensors: &[Tensor]| {
-            let named = names.iter().zip(tensors);
-            all.extend(
-                named.map(|(name, tensor)| (format!("{kind}/{name}"), tensor.shallow_clone())),
-            );
-        };
-        add("model", &memory.names, &memory.tensors);
-        if let Some(average) = &memory.average {
-            add("average", &memory.names, &average.shadows);
-        }
-        if let Some(best) = &memory.best {
-            add("best", &memory.names, best);
-        }
-        for (index, group) in self.groups.iter().enumerate() {
-            let tensors: Vec<Tensor> = group.memory().map(Tensor::shallow_clone).collect();
-            let names: Vec<String> = (0..tensors.len()).map(|k| format!("{index}/{k}")).collect();
-            add("optimizer", &names, &tensors);
-        }
-        all
-    }
-
-    fn save(&self, memory: &Memory, to: &Checkpoint) -> Result<(), DeepError> {
-        checkpoint::save(
-            &to.path,
-            &self.identity(),
-            &memory.counters,
-            &self.state(memory),
-        )
-    }
-
-    /// Takes over the state of a checkpoint, where there is one; returns its file.
-    fn restore(&mut self, memory: &mut Memory) -> Result<Option<PathBuf>, DeepError> {
-        let Some(from) = self.checkpoint.clone() else {
-            return Ok(None);
-        };
-        let Some((counters, tensors)) = checkpoint::load(&from.path, &self.identity())? else {
-            return Ok(None);
-        };
-        let find = |name: &str| {
-            tensors
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, tensor)| tensor)
-        };
-        if find(&format!(
-            "best/{}",
-            memory.names.first().map_or("", String::as_str)
-        ))
-        .is_some()
-        {
-            memory.best = Some(copies(&memory.tensors)?);
-        }
-        // The names and shapes to come are those of the state as it is now.
-        for (name, tensor) in self.state(memory) {
-            let saved = find(&name).filter(|saved| saved.size() == tensor.size());
-            let Some(saved) = saved else {
-                return Err(DeepError::Checkpoint {
-                    path: from.path,
-                    reason: format!(
-                        "`{name}` of shape {:?} is missing or has another shape",
-                        tensor.size()
-                    ),
-                });
-            };
-            copy_into(&[tensor], &[saved.shallow_clone()])?;
-        }
-        memory.counters = counters;
-        Ok(Some(from.path))
-    }
-}
-
-/// What a training remembers from step to step.
-struct Memory {
-    names: Vec<String>,
-    tensors: Vec<Tensor>,
-    counters: Counters,
-    average: Option<Average>,
-    best: Option<Vec<Tensor>>,
-}
-
-impl Memory {
-    fn begin(training: &Training<'_>) -> Result<Self, DeepError> {
-        let (mut names, mut tensors) = (Vec::new(), Vec::new());
-        for (model, network) in &training.models {
-            for (name, parameter) in network.parameters() {
-                names.push(format!("{model}/{name}"));
-                tensors.push(parameter.tensor.shallow_clone());
-            }
-        }
-        let average = match training.params.ema {
-            Some(decay) => Some(Average::new(decay, &tensors)?),
-            None => None,
-        };
-        Ok(Self {
-            names,
-            tensors,
-            counters: Counters::default(),
-            average,
-            best: None,
-        })
-    }
-
-    fn count(
-        &mut self,
-        total: f64,
-        each: &[(String, f64)],
-        n_rows: usize,
-    ) -> Result<(), DeepError> {
-        self.counters.step += 1;
-        self.counters.total += total;
-        self.counters.rows += n_rows as u64;
-        for (name, value) in each {
-            match self
-                .counters
-                .sums
-                .iter_mut()
-                .find(|(known, _)| known == name)
-            {
-                Some((_, sum)) => *sum += value,
-                None => self.counters.sums.push((name.clone(), *value)),
-            }
-        }
-        match &mut self.average {
-            Some(average) => average.update(&self.tensors, self.counters.step),
-            None => Ok(()),
-        }
-    }
-
-    fn outcome(&self, finished: bool) -> Outcome {
-        Outcome {
-            steps: self.counters.step,
-            finished,
-            epochs: self.counters.history.clone(),
-            best: self.counters.best.filter(|_| self.best.is_some()),
-        }
     }
 }
