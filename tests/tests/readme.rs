@@ -14,6 +14,8 @@ fn root() -> &'static Path {
 #[test]
 fn the_table_of_methods_is_the_registry() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    // Those over libtorch have a table of their own, which the deep crate holds to its registry.
+    let (readme, _) = readme.split_once("## Methods over libtorch").unwrap();
     let rows: Vec<&str> = readme
         .lines()
         .filter(|line| line.starts_with("| `"))

@@ -18,7 +18,7 @@ pub(crate) const EVERYTHING: [&[&str]; 2] = [
     &["--package", "translearn-experiment", "--features", "deep"],
 ];
 /// What of the runner depends on networks.
-const WITH_NETWORKS: [&str; 2] = ["--test", "deep_features"];
+const WITH_NETWORKS: [&str; 4] = ["--test", "deep_features", "--test", "spec_committed"];
 
 /// Run every test, doctests included, then those of the example crates outside the workspace.
 #[derive(Debug, Default, Args)]

@@ -188,3 +188,72 @@ fn what_cannot_be_computed_is_an_error_of_the_specification() {
         assert!(done.stderr.contains("line 5"), "{}", done.stderr);
     }
 }
+
+/// Methods that train networks beside one that needs vectors, on images as they are.
+#[cfg(feature = "deep")]
+const TRAINED: &str = r#"
+schema = 1
+name = "trained"
+metrics = ["accuracy"]
+
+[[task]]
+name = "old to new"
+kind = "images"
+source = { file = "old" }
+target = { file = "new" }
+target_sample = { count = 10 }
+
+[[method]]
+use = "dann"
+learner = { use = "network", epochs = 2, batch_size = 4, image_size = 16, augment = "flip" }
+
+[[method]]
+use = "deep-coral"
+learner = { use = "network", epochs = 2, batch_size = 4, image_size = 16, augment = "flip" }
+
+[[method]]
+use = "fine-tune"
+weights = "random"
+strategy = "lora"
+learner = { use = "network", epochs = 2, batch_size = 4, image_size = 16, augment = "flip" }
+
+[[method]]
+use = "coral"
+learner = { use = "ncm" }
+"#;
+
+#[cfg(feature = "deep")]
+#[test]
+fn networks_are_trained_on_images_beside_their_baseline_whatever_the_jobs() {
+    let lab = lab();
+    lab.write("trained.toml", TRAINED);
+    let run = |jobs: &str, out: &str| {
+        let arguments = ["run", "trained.toml", "--jobs", jobs, "--out", out];
+        let done = Done::from(lab.command(&arguments).output().unwrap());
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        lab.trials(out)
+    };
+    let trials = run("1", "one");
+    assert_eq!(run("2", "two"), trials);
+    let status = |use_: &str, learner: &str| {
+        let of = |trial: &&serde_json::Value| trial["use"] == use_ && trial["learner"] == learner;
+        let found: Vec<_> = trials.iter().filter(of).collect();
+        assert_eq!(found.len(), 1, "{use_} around {learner}");
+        found[0].clone()
+    };
+    for method in ["source-only", "dann", "deep-coral", "fine-tune"] {
+        let trial = status(method, "network");
+        assert_eq!(trial["status"], "ok", "{method}: {}", trial["error"]);
+        assert_eq!(
+            (&trial["n_target"], &trial["n_test"]),
+            (&10.into(), &10.into())
+        );
+    }
+    let coral = status("coral", "ncm");
+    assert_eq!(coral["status"], "unsupported");
+    let reason = coral["error"].as_str().unwrap();
+    assert!(
+        reason.contains("name a network with `features`"),
+        "{reason}"
+    );
+}

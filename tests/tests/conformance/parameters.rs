@@ -87,7 +87,9 @@ fn every_parameter_says_what_it_does() {
 
 /// Values within the range, and values outside of it.
 fn samples(range: ParamRange) -> (Vec<Value>, Vec<Value>) {
-    let never = [json!("no such word"), json!([1]), json!({ "a": 1 })];
+    let never = [json!([1]), json!({ "a": 1 })];
+    let word = (!matches!(range, ParamRange::Text | ParamRange::TextOrAuto))
+        .then(|| json!("no such word"));
     let (good, mut bad) = match range {
         ParamRange::Real { low, high } => {
             let ends = [low, high].into_iter().filter(|end| end.is_finite());
@@ -120,9 +122,17 @@ fn samples(range: ParamRange) -> (Vec<Value>, Vec<Value>) {
             words.iter().map(|word| json!(word)).collect(),
             vec![json!(1), Value::Null],
         ),
+        ParamRange::Text => (
+            vec![json!("a name")],
+            vec![json!(""), json!(1), Value::Null],
+        ),
+        ParamRange::TextOrAuto => (
+            vec![json!("a name"), Value::Null],
+            vec![json!(""), json!(true)],
+        ),
         ParamRange::Flag => (vec![json!(true), json!(false)], vec![json!(0), Value::Null]),
     };
-    bad.extend(never);
+    bad.extend(word.into_iter().chain(never));
     (good, bad)
 }
 

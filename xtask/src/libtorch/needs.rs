@@ -12,24 +12,26 @@ const NAMES: &str = include_str!("../../../crates/deep/names.txt");
 /// The package that links libtorch.
 const DEEP_PACKAGE: &str = "translearn-deep";
 
-/// Whether the experiment runner needs libtorch for these arguments: whether it is to run a specification that does. Plans
-/// and reports compute nothing, but the commands of a plan name the program that is to run them.
+/// Whether the experiment runner needs libtorch for these arguments. Methods and learners over libtorch are known to a
+/// runner with libtorch alone, so their specifications are run and planned by it. Features of a network are computed when
+/// a specification is run; its plan computes nothing, but the commands of a plan name the program that is to run them.
 pub(crate) fn experiment(workspace: &Workspace, arguments: &[String]) -> bool {
     let command = arguments.first().map(String::as_str);
     let computes = command == Some("run") || arguments.iter().any(|word| word == "--commands");
-    computes
-        && arguments.iter().any(|argument| {
-            let named = format!("xtask/experiments/{argument}.toml");
-            let texts = [
-                fs::read_to_string(argument),
-                fs::read_to_string(workspace.root().join(named)),
-            ];
-            // As the runner looks for it: a file, else one of ours. What is no specification is told by the runner.
-            texts
-                .into_iter()
-                .find_map(Result::ok)
-                .is_some_and(|text| specification(&text, &names()))
-        })
+    arguments.iter().any(|argument| {
+        let named = format!("xtask/experiments/{argument}.toml");
+        let texts = [
+            fs::read_to_string(argument),
+            fs::read_to_string(workspace.root().join(named)),
+        ];
+        // As the runner looks for it: a file, else one of ours. What is no specification is told by the runner.
+        let text = texts.into_iter().find_map(Result::ok);
+        text.and_then(|text| text.parse::<Table>().ok())
+            .is_some_and(|specification| {
+                names_any(&specification, &names())
+                    || (computes && computes_features(&specification))
+            })
+    })
 }
 
 fn names() -> Vec<&'static str> {
@@ -44,32 +46,32 @@ pub(crate) fn experiment_lists(arguments: &[String]) -> bool {
         && !arguments.iter().any(|word| others.contains(&word.as_str()))
 }
 
-/// Whether a specification computes features with a network or names one of these methods or learners.
-fn specification(text: &str, deep: &[&str]) -> bool {
-    let Ok(specification) = text.parse::<Table>() else {
-        return false;
-    };
-    let tables = |key: &str| {
-        let list = specification.get(key).and_then(|value| value.as_array());
-        list.into_iter()
-            .flatten()
-            .filter_map(|value| value.as_table())
-    };
+fn tables<'s>(specification: &'s Table, key: &str) -> impl Iterator<Item = &'s Table> {
+    let list = specification.get(key).and_then(|value| value.as_array());
+    list.into_iter()
+        .flatten()
+        .filter_map(|value| value.as_table())
+}
+
+/// Whether a specification computes features with a network.
+fn computes_features(specification: &Table) -> bool {
     let has_backbone = |table: &Table| {
         let features = table.get("features").and_then(|value| value.as_table());
         features.is_some_and(|features| features.contains_key("backbone"))
     };
+    has_backbone(specification) || tables(specification, "task").any(has_backbone)
+}
+
+/// Whether a specification uses one of these methods or learners.
+fn names_any(specification: &Table, deep: &[&str]) -> bool {
     let uses_deep = |table: &Table| {
         let name = table.get("use").and_then(|value| value.as_str());
         name.is_some_and(|name| deep.contains(&name))
     };
-    let is_deep = |method: &Table| {
+    tables(specification, "method").any(|method| {
         let learner = method.get("learner").and_then(|value| value.as_table());
         uses_deep(method) || learner.is_some_and(uses_deep)
-    };
-    has_backbone(&specification)
-        || tables("task").any(has_backbone)
-        || tables("method").any(is_deep)
+    })
 }
 
 /// Whether `cargo test` with these arguments builds on libtorch; without any, the whole workspace is tested.
@@ -101,6 +103,14 @@ mod tests {
         line.split_whitespace().map(str::to_owned).collect()
     }
 
+    fn features(text: &str) -> bool {
+        computes_features(&text.parse().unwrap())
+    }
+
+    fn names_one(text: &str, deep: &[&str]) -> bool {
+        names_any(&text.parse().unwrap(), deep)
+    }
+
     const SHALLOW: &str = r#"
         schema = 1
         name = "shallow"
@@ -114,38 +124,38 @@ mod tests {
 
     #[test]
     fn features_of_a_network_need_it() {
-        assert!(!specification(SHALLOW, &[]));
+        assert!(!features(SHALLOW));
         let top = format!("features = {{ backbone = \"resnet18\" }}\n{SHALLOW}");
-        assert!(specification(&top, &[]));
+        assert!(features(&top));
         let task =
             format!("{SHALLOW}\n[[task]]\nname = \"b\"\nfeatures = {{ backbone = \"resnet18\" }}");
-        assert!(specification(&task, &[]));
+        assert!(features(&task));
         let other = format!("features = {{ layer = \"pool\" }}\n{SHALLOW}");
-        assert!(!specification(&other, &[]));
+        assert!(!features(&other));
         // The name of a file, or of columns.
         let file = format!("{SHALLOW}\n[[task]]\nfeatures = \"backbone\"");
-        assert!(!specification(&file, &[]));
+        assert!(!features(&file));
     }
 
     #[test]
     fn methods_that_train_networks_need_it() {
-        assert!(specification(SHALLOW, &["dan", "coral"]));
-        assert!(!specification(SHALLOW, &["dan"]));
+        assert!(names_one(SHALLOW, &["dan", "coral"]));
+        assert!(!names_one(SHALLOW, &["dan"]));
     }
 
     #[test]
     fn learners_that_train_networks_need_it() {
-        assert!(specification(SHALLOW, &["network", "logistic"]));
-        assert!(!specification(SHALLOW, &["network"]));
+        assert!(names_one(SHALLOW, &["network", "logistic"]));
+        assert!(!names_one(SHALLOW, &["network"]));
     }
 
     #[test]
     fn the_names_are_those_of_the_deep_crate() {
         for name in ["network", "fine-tune", "dann", "deep-coral"] {
             assert!(names().contains(&name), "{name}");
-            assert!(specification(&SHALLOW.replace("coral", name), &names()));
+            assert!(names_one(&SHALLOW.replace("coral", name), &names()));
         }
-        assert!(!specification(SHALLOW, &names()));
+        assert!(!names_one(SHALLOW, &names()));
     }
 
     #[test]
@@ -158,12 +168,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_specification_needs_nothing() {
-        assert!(!specification("features = { backbone = ", &[]));
-        assert!(!specification(
-            "task = 1\nmethod = { use = \"dan\" }",
-            &["dan"]
-        ));
+    fn what_is_no_method_names_none() {
+        let odd = "task = 1\nmethod = { use = \"dan\" }";
+        assert!(!names_one(odd, &["dan"]) && !features(odd));
     }
 
     #[test]
@@ -176,6 +183,8 @@ mod tests {
         let deep = "features = { backbone = \"resnet18\" }";
         fs::write(ours.join("deep.toml"), deep).unwrap();
         fs::write(ours.join("shallow.toml"), SHALLOW).unwrap();
+        fs::write(ours.join("trained.toml"), SHALLOW.replace("coral", "dann")).unwrap();
+        fs::write(ours.join("broken.toml"), "features = { backbone = ").unwrap();
         let elsewhere: PathBuf = folder.path().join("other spec.toml");
         fs::write(&elsewhere, deep).unwrap();
         let needs = |words: &[&str]| {
@@ -187,7 +196,8 @@ mod tests {
         assert!(needs(&["run", path]));
         assert!(!needs(&["plan", path]));
         assert!(needs(&["plan", path, "--commands"]));
-        assert!(!needs(&["run", "shallow"]));
+        assert!(needs(&["run", "trained"]) && needs(&["plan", "trained"]));
+        assert!(!needs(&["run", "shallow"]) && !needs(&["run", "broken"]));
         assert!(!needs(&["run", "no-such-spec"]));
         assert!(!needs(&["list", "methods"]));
         assert!(!needs(&[]));

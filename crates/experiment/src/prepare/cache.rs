@@ -36,7 +36,8 @@ impl TaskCache {
     pub fn get(&mut self, trial: &Trial) -> Result<Arc<PreparedTask>, PrepareError> {
         let task = &trial.task;
         // Without a draw the seed plays no part.
-        let drawn = task.labelled.is_some() || task.source_sample.is_some();
+        let draws = [task.labelled, task.source_sample, task.target_sample];
+        let drawn = draws.iter().any(Option::is_some);
         let key = (
             trial.base.clone(),
             task.clone(),
@@ -65,6 +66,7 @@ fn files(task: &TaskSpec) -> TaskSpec {
         name: String::new(),
         labelled: None,
         source_sample: None,
+        target_sample: None,
         preprocess: Vec::new(),
         text: None,
         table: Default::default(),

@@ -6,7 +6,8 @@
 //!
 //! 1. Read the parts; apply `classes`.
 //! 2. One code per class for all parts (`ClassMap`).
-//! 3. Draw `source_sample` and `labelled` by seed. Only here are target labels looked at: both draws treat classes alike.
+//! 3. Draw `target_sample`, `source_sample` and `labelled` by seed. Only for the last are target labels looked at; the last two
+//!    treat classes alike.
 //! 4. Encode tables or texts, fitted on the source (or source and target, as their parameters say).
 //! 5. Preprocess, fitted on the sources and the target's rows.
 //!
@@ -78,7 +79,7 @@ pub enum PrepareError {
     /// A draw that asks for more than there is, or leaves nothing.
     #[error("`{what}` asks for {draw:?} of {rows} rows: {reason}")]
     Draw {
-        /// `labelled` or `source_sample`.
+        /// `labelled`, `source_sample` or `target_sample`.
         what: &'static str,
         /// What was asked for.
         draw: Draw,

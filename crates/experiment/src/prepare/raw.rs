@@ -18,7 +18,7 @@ use super::prepared::{Chosen, Frame, ImageView, PreparedTask, View};
 use crate::spec::{Draw, Kind, Origin, Output, Part, TaskSpec};
 
 /// A task's parts as they were read, with their classes: what does not depend on the seed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RawTask {
     sources: Vec<RawPart>,
     target: RawPart,
@@ -147,6 +147,21 @@ impl RawTask {
     /// # Errors
     /// [`PrepareError`].
     pub fn prepare(&self, task: &TaskSpec, seed: u64) -> Result<PreparedTask, PrepareError> {
+        if let Some(wanted) = task.target_sample {
+            // No label is looked at: every row is like every other.
+            let alike = Labels::Values(ndarray::Array1::zeros(self.target.rows.len()));
+            let seed_for = task.seed_for(seed, "target_sample");
+            let rows = draw_rows("target_sample", wanted, &alike, seed_for)?;
+            let drawn = Self {
+                target: self.target.select(&rows),
+                ..self.clone()
+            };
+            let rest = TaskSpec {
+                target_sample: None,
+                ..task.clone()
+            };
+            return drawn.prepare(&rest, seed);
+        }
         let labelled = match task.labelled {
             None => Vec::new(),
             Some(wanted) => {

@@ -63,6 +63,7 @@ impl TaskSpec {
         let target = section.section("target", &format!("the target of {place}"))?;
         let labelled = parse_draw(&mut section, "labelled")?;
         let source_sample = parse_draw(&mut section, "source_sample")?;
+        let target_sample = parse_draw(&mut section, "target_sample")?;
         let preprocess = section
             .optional::<Vec<Step>>("preprocess")?
             .unwrap_or_else(|| preprocess.to_vec());
@@ -124,6 +125,11 @@ impl TaskSpec {
             None => infer_output(&facts, metrics)
                 .map_err(|reason| section.invalid("output", section.line, reason))?,
         };
+        if let Some((Draw::PerClass(_), line)) = target_sample {
+            let reason =
+                "the target is drawn without a look at its labels: use `count` or `fraction`";
+            return Err(section.invalid("target_sample", line, reason));
+        }
         if output == Some(Output::Regression) {
             for (key, draw) in [("labelled", &labelled), ("source_sample", &source_sample)] {
                 if let Some((Draw::PerClass(_), line)) = draw {
@@ -142,6 +148,7 @@ impl TaskSpec {
             test,
             labelled: labelled.map(|(draw, _)| draw),
             source_sample: source_sample.map(|(draw, _)| draw),
+            target_sample: target_sample.map(|(draw, _)| draw),
             preprocess,
             text: match kind {
                 Kind::Text => Some(text.map_or_else(TextParams::default, |(params, _)| params)),

@@ -25,6 +25,7 @@ use super::is_none_or_default;
 /// | `classes` | new classes made of the labels, for both sides | the labels |
 /// | `labelled` | labelled target rows, drawn by seed: `{ per_class = 3 }`, `{ fraction = 0.01 }`, `{ count = 20 }` | none |
 /// | `source_sample` | the source rows taken, drawn by seed in the same ways | all |
+/// | `target_sample` | the target rows there are, drawn by seed without a look at their labels: `{ count = 2000 }`, `{ fraction = 0.1 }` | all |
 /// | `preprocess` | steps, in place of the specification's | the specification's |
 /// | `text` | [`TextParams`], for `kind = "text"` | their defaults |
 /// | `features` | [`FeaturesSpec`], for `kind = "images"`: the network that turns them into vectors | the specification's, if it has any |
@@ -60,6 +61,9 @@ pub struct TaskSpec {
     /// Source rows taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_sample: Option<Draw>,
+    /// Target rows taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_sample: Option<Draw>,
     /// Preprocessing, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub preprocess: Vec<Step>,
