@@ -27,8 +27,8 @@ use crate::{DeepError, InputShape, Network, RANDOM, Sequence, cross_entropy, rev
 /// ```
 ///
 /// in one step for all three: the gradient of the domain loss comes back to `f` times `−λ_p`
-/// ([`reverse_gradient`]), while `d` (two layers of `hidden` units) learns at the learner's rate. With `lambda` 0 the target is not looked at and the
-/// model is `source-only`'s, bit for bit.
+/// ([`reverse_gradient`]), while `d` (two layers of `hidden` units) learns at the learner's rate. With `lambda` 0 the target
+/// is not looked at and the model is `source-only`'s, bit for bit.
 ///
 /// | parameter | default | range | meaning |
 /// |---|---|---|---|
