@@ -9,7 +9,7 @@
 //! use translearn_deep::{Optimizer, backbones, cross_entropy};
 //!
 //! let network = backbones::find("mlp")?.build(2, Device::Cpu, 0)?;
-//! let x = Tensor::zeros([6, 784], (Kind::Float, Device::Cpu));
+//! let x = Tensor::zeros([6, 256], (Kind::Float, Device::Cpu));
 //! let labels = Tensor::from_slice(&[0_i64, 1, 0, 1, 0, 1]);
 //! let source = TensorExamples::new(x, Some(labels))?;
 //!
