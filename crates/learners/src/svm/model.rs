@@ -46,7 +46,7 @@ use crate::classes::PresentClasses;
 /// | `degree` | 3 | ≥ 1 | of the polynomial kernel |
 /// | `coef0` | 1 | [0, ∞) | constant of the polynomial kernel |
 /// | `class_weight` | `"none"` | `"none"`, `"balanced"` | factors per class; balanced counts sample weights |
-/// | `tolerance` | 1e-3 | (0, ∞) | violation of the optimality conditions at which to stop |
+/// | `tolerance` | 1e-3 | (0, ∞) | violation of the optimality conditions at which to stop; single precision may keep it above 1e-7 of the largest kernel value |
 ///
 /// # Cost
 /// `8 n²` bytes for the kernel matrix, refused above [`DENSE_LIMIT_BYTES`](translearn_core::DENSE_LIMIT_BYTES) (11 585

@@ -110,7 +110,7 @@ impl<'a> Smo<'a> {
         self.unshrink();
         let (up, low) = self.extremes();
         Err(TransferError::NotConverged {
-            what: "SVM (scale the features or lower c; an indefinite kernel may never converge)"
+            what: "SVM (scale the features, lower c or raise the tolerance; an indefinite kernel may never converge)"
                 .to_owned(),
             iterations: max_iterations,
             residual: up + low,
