@@ -144,6 +144,44 @@ fn the_same_seed_gives_the_same_bits_and_another_does_not() {
 }
 
 #[test]
+fn a_class_that_the_source_lacks_is_no_obstacle() {
+    let (whole, test, _) = problem(0);
+    let source = whole.source().unwrap();
+    let labels = source.labels.classes("test").unwrap().to_vec();
+    let rows: Vec<usize> = (0..labels.len()).filter(|&row| labels[row] != 1).collect();
+    let lacking = whole.with_source_rows(&rows).unwrap();
+    let learner = registry()
+        .learner("network")
+        .unwrap()
+        .build(map(learner()))
+        .unwrap();
+    for entry in registry().methods() {
+        if entry.info.name == "pretrained" {
+            continue;
+        }
+        let params = match entry.info.name {
+            "fine-tune" => json!({"weights": "random"}),
+            _ => json!({}),
+        };
+        let method = entry.build(map(params), Some(learner.clone())).unwrap();
+        let fitted = method.fit(&lacking, 0).unwrap();
+        let scores = fitted.model.predict(&test).unwrap().scores.unwrap();
+        assert_eq!(scores.matrix().ncols(), CLASSES, "{}", entry.info.name);
+        assert!(scores.matrix().iter().all(|score| score.is_finite()));
+    }
+}
+
+#[test]
+fn one_labelled_target_row_counts() {
+    let params = json!({"lambda": 0.0});
+    let (none, one) = (
+        fit_with("deep-coral", params.clone(), learner(), 0, 5).unwrap(),
+        fit_with("deep-coral", params, learner(), 1, 5).unwrap(),
+    );
+    assert_ne!(predict(&none), predict(&one));
+}
+
+#[test]
 fn saved_and_loaded_models_predict_the_same() {
     for (method, params) in [
         ("dann", json!({})),
@@ -337,6 +375,25 @@ fn what_cannot_be_served_says_why() {
     let error = message("pretrained", json!({"weights": path}), learner());
     assert!(
         error.contains("fc2.weight: expected 3x128, found 10x128"),
+        "{error}"
+    );
+    let (problem, _, _) = problem(0);
+    let few = problem.with_source_rows(&[0, 1, 2]).unwrap();
+    let mut stopping = map(learner());
+    stopping.insert("patience".to_owned(), json!(1));
+    let stopping = registry()
+        .learner("network")
+        .unwrap()
+        .build(stopping)
+        .unwrap();
+    let method = registry()
+        .method("dann")
+        .unwrap()
+        .build(Map::new(), Some(stopping))
+        .unwrap();
+    let error = method.fit(&few, 0).unwrap_err().to_string();
+    assert!(
+        error.contains("keeps a fifth aside") && error.contains('3'),
         "{error}"
     );
     // Images that are predicted by a model of images alone.

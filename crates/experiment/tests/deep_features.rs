@@ -257,3 +257,44 @@ fn networks_are_trained_on_images_beside_their_baseline_whatever_the_jobs() {
         "{reason}"
     );
 }
+
+/// The rows keep their order while their labels change: files are numbered through, and a class is a cut in the numbers.
+#[cfg(feature = "deep")]
+#[test]
+fn labels_of_the_target_change_no_prediction() {
+    let predictions = |cut: u8| -> Vec<String> {
+        let lab = Lab::new(env!("CARGO_BIN_EXE_translearn-experiment"));
+        for (domain, cut) in [("old", 6), ("new", cut)] {
+            for i in 0..12_u8 {
+                let class = if i < cut { "dark" } else { "light" };
+                let folder = lab.path(&format!("{domain}/{class}"));
+                fs::create_dir_all(&folder).unwrap();
+                let brightness = if i < 6 { 20 } else { 150 };
+                png(&folder.join(format!("{i:02}.png")), brightness, 3 * i);
+            }
+        }
+        lab.write("trained.toml", TRAINED);
+        let arguments = ["run", "trained.toml", "--save-predictions", "--out", "out"];
+        let done = Done::from(lab.command(&arguments).output().unwrap());
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        let trials = lab.trials("out").into_iter();
+        let networks = trials.filter(|trial| trial["learner"] == "network");
+        let tables = networks.map(|trial| {
+            let id = trial["trial"].as_str().unwrap();
+            let file = lab.path(&format!("out/predictions/{id}.csv"));
+            let text = fs::read_to_string(file).unwrap();
+            // All columns but the label.
+            let rows = text.lines().map(|line| {
+                let mut cells: Vec<&str> = line.split(',').collect();
+                cells.remove(1);
+                cells.join(",")
+            });
+            format!("{} {}", trial["use"], rows.collect::<Vec<_>>().join("\n"))
+        });
+        tables.collect()
+    };
+    let (right, permuted) = (predictions(6), predictions(3));
+    assert_eq!(right.len(), 4);
+    assert!(right[0].contains("index,prediction"), "{}", right[0]);
+    assert_eq!(right, permuted);
+}

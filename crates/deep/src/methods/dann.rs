@@ -2,13 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
-use translearn_core::{
-    BaseLearner, Family, Fitted, Law, LearnerNeed, MethodInfo, Needs, Outputs, ParamRange, Trace,
-    What, transfer_method,
-};
+use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
 
+use super::declare::{EXEMPTIONS, NEEDS, TARGET_WEIGHT, WEIGHTS, network, parameter, real};
 use super::domains::{Both, Comparison, Domains, train};
-use super::learner::{NetworkParams, parameter, real};
+use super::learner::NetworkParams;
 use super::recipe::Recipe;
 use crate::layers::Activation;
 use crate::train::ramp;
@@ -107,52 +105,14 @@ impl DannParams {
     }
 }
 
-pub(super) fn network() -> BaseLearner {
-    NetworkParams::default().into()
-}
-
-/// Laws that no method here keeps, with the reason.
-pub(super) static EXEMPTIONS: &[(Law, &str)] = &[
-    (
-        Law::RowPermutation,
-        "batches are drawn by row number, and rounding depends on their order",
-    ),
-    (
-        Law::LabelRenaming,
-        "the first values of a class's weights belong to its number",
-    ),
-    (
-        Law::SingleRow,
-        "libtorch may round a batch of one otherwise than a larger one",
-    ),
-    (
-        Law::IdenticalDomains,
-        "the seeds of the batches of both domains differ",
-    ),
-    (Law::WideData, "it takes images, not vectors"),
-    (Law::ConstantColumn, "it takes images, not vectors"),
-];
-
 static INFO: MethodInfo = MethodInfo {
     name: "dann",
     title: "Domain-adversarial neural network (DANN)",
     family: Family::Feature,
     what: What::Features,
-    needs: Needs {
-        target_labels: false,
-        same_features: true,
-        outputs: Outputs::Classification,
-        sparse: false,
-        images: true,
-        learner: LearnerNeed::Network,
-    },
+    needs: NEEDS,
     parameters: &[
-        parameter(
-            "weights",
-            "\"random\"",
-            ParamRange::Text,
-            "Where the network starts.",
-        ),
+        WEIGHTS,
         parameter(
             "lambda",
             "1.0",
@@ -180,12 +140,7 @@ static INFO: MethodInfo = MethodInfo {
             },
             "Width of the adversary.",
         ),
-        parameter(
-            "target_weight",
-            "1.0",
-            real(f64::INFINITY),
-            "Weight of the loss on labelled target rows.",
-        ),
+        TARGET_WEIGHT,
     ],
     exemptions: EXEMPTIONS,
     reference: "Ganin, Ustinova, Ajakan, Germain, Larochelle, Laviolette, Marchand, Lempitsky. Domain-Adversarial Training of Neural Networks. JMLR 17(59), 2016",
@@ -193,9 +148,7 @@ static INFO: MethodInfo = MethodInfo {
 
 transfer_method!(DannParams, INFO, |method, problem, seed| {
     let params = NetworkParams::of(&method.learner)?;
-    // The seed of a baseline's learner, so that both begin with the same network and see the same batches.
-    let seed = translearn_core::seed::derive(seed, &["learner"]);
-    let recipe = Recipe::new(&params, &method.weights, problem.n_classes(), seed)?;
+    let recipe = Recipe::beside_baseline(params, &method.weights, problem, seed)?;
     let domains = Domains::of(problem, INFO.name)?;
     let network = recipe.network()?;
     let layer = recipe.layer(method.layer.as_deref());
@@ -215,17 +168,13 @@ transfer_method!(DannParams, INFO, |method, problem, seed| {
         Ok(("domain".to_owned(), 1.0, loss))
     };
     let comparison = Comparison {
-        name: "network",
         layer,
         loss: (method.lambda > 0.0).then_some(loss),
         groups: vec![recipe.group("adversary", &adversary, |_| true, 1.0)?],
         target_weight: method.target_weight,
     };
     train(&recipe, &network, &domains, comparison)?;
-    Ok(Fitted {
-        model: Box::new(recipe.model(network)),
-        trace: Trace::default(),
-    })
+    Ok(recipe.fitted(network))
 });
 
 /// 0 for the rows of the source, 1 for those of the target.

@@ -2,14 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
-use translearn_core::{
-    BaseLearner, Family, Fitted, LearnerNeed, MethodInfo, Needs, Outputs, ParamRange, Trace, What,
-    transfer_method,
-};
+use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
 
-use super::dann::{EXEMPTIONS, network};
+use super::declare::{EXEMPTIONS, NEEDS, TARGET_WEIGHT, WEIGHTS, network, parameter, real};
 use super::domains::{Both, Comparison, Domains, train};
-use super::learner::{NetworkParams, parameter, real};
+use super::learner::NetworkParams;
 use super::recipe::Recipe;
 use crate::{DeepError, RANDOM};
 
@@ -81,21 +78,9 @@ static INFO: MethodInfo = MethodInfo {
     title: "Deep CORAL",
     family: Family::Feature,
     what: What::Features,
-    needs: Needs {
-        target_labels: false,
-        same_features: true,
-        outputs: Outputs::Classification,
-        sparse: false,
-        images: true,
-        learner: LearnerNeed::Network,
-    },
+    needs: NEEDS,
     parameters: &[
-        parameter(
-            "weights",
-            "\"random\"",
-            ParamRange::Text,
-            "Where the network starts.",
-        ),
+        WEIGHTS,
         parameter(
             "lambda",
             "1.0",
@@ -108,12 +93,7 @@ static INFO: MethodInfo = MethodInfo {
             ParamRange::TextOrAuto,
             "Where they are compared; null: the last layer.",
         ),
-        parameter(
-            "target_weight",
-            "1.0",
-            real(f64::INFINITY),
-            "Weight of the loss on labelled target rows.",
-        ),
+        TARGET_WEIGHT,
     ],
     exemptions: EXEMPTIONS,
     reference: "Sun, Saenko. Deep CORAL: Correlation Alignment for Deep Domain Adaptation. ECCV Workshops 2016. doi:10.1007/978-3-319-49409-8_35",
@@ -121,9 +101,7 @@ static INFO: MethodInfo = MethodInfo {
 
 transfer_method!(DeepCoralParams, INFO, |method, problem, seed| {
     let params = NetworkParams::of(&method.learner)?;
-    // The seed of a baseline's learner, so that both begin with the same network and see the same batches.
-    let seed = translearn_core::seed::derive(seed, &["learner"]);
-    let recipe = Recipe::new(&params, &method.weights, problem.n_classes(), seed)?;
+    let recipe = Recipe::beside_baseline(params, &method.weights, problem, seed)?;
     let domains = Domains::of(problem, INFO.name)?;
     let network = recipe.network()?;
     let layer = match &method.layer {
@@ -138,17 +116,13 @@ transfer_method!(DeepCoralParams, INFO, |method, problem, seed| {
         ))
     };
     let comparison = Comparison {
-        name: "network",
         layer,
         loss: (method.lambda > 0.0).then_some(loss),
         groups: Vec::new(),
         target_weight: method.target_weight,
     };
     train(&recipe, &network, &domains, comparison)?;
-    Ok(Fitted {
-        model: Box::new(recipe.model(network)),
-        trace: Trace::default(),
-    })
+    Ok(recipe.fitted(network))
 });
 
 /// `‖C_S − C_T‖_F² / (4 d²)` of the covariances of two batches `[n, d]`, as in [`DeepCoralParams`].

@@ -3,8 +3,8 @@
 use tch::Tensor;
 use translearn_core::{ImageRows, TransferError, TransferProblem};
 
-use super::recipe::{Labelled, Recipe, images};
-use crate::train::{Examples, Group, Losses, Step};
+use super::recipe::{Fit, Labelled, Recipe, images};
+use crate::train::{Examples, Group, ImageExamples, Step};
 use crate::{DeepError, Network};
 
 /// Labelled source rows, all target rows, and the labelled ones among them.
@@ -17,9 +17,7 @@ pub(super) struct Domains {
 impl Domains {
     pub(super) fn of(problem: &TransferProblem, owner: &str) -> Result<Self, TransferError> {
         let source = problem.source()?;
-        let labelled = problem
-            .target_labelled()
-            .filter(|rows| rows.labels.len() > 1);
+        let labelled = problem.target_labelled();
         Ok(Self {
             source: Labelled::new(&source.features, &source.labels, None, owner)?,
             target: images(problem.target_features(), owner)?.clone(),
@@ -27,6 +25,17 @@ impl Domains {
                 .map(|rows| Labelled::new(&rows.features, &rows.labels, None, owner))
                 .transpose()?,
         })
+    }
+}
+
+impl Domains {
+    /// The labelled target rows as examples, where there are such.
+    pub(super) fn target_examples(
+        &self,
+        recipe: &Recipe,
+    ) -> Result<Option<ImageExamples>, DeepError> {
+        let labelled = self.target_labelled.as_ref();
+        labelled.map(|rows| recipe.examples(rows)).transpose()
     }
 }
 
@@ -39,8 +48,6 @@ pub(super) struct Both<'a> {
 
 /// How a method compares the domains: what is added to the loss of the task.
 pub(super) struct Comparison<'a, F> {
-    /// Its name, for the training.
-    pub(super) name: &'a str,
     /// The layer at which the domains are compared.
     pub(super) layer: &'a str,
     /// What is added; `None`: the target is not looked at.
@@ -56,7 +63,7 @@ pub(super) struct Comparison<'a, F> {
 /// Source and target go through the network one after the other, each normalised by its own statistics; the statistics
 /// that are kept are those of both in turn.
 pub(super) fn train<F>(
-    recipe: &Recipe<'_>,
+    recipe: &Recipe,
     network: &Network,
     domains: &Domains,
     comparison: Comparison<'_, F>,
@@ -65,7 +72,6 @@ where
     F: Fn(Both<'_>) -> Result<(String, f64, Tensor), DeepError>,
 {
     let Comparison {
-        name,
         layer,
         loss,
         mut groups,
@@ -74,47 +80,41 @@ where
     network.check_layer(layer)?;
     groups.insert(0, recipe.group("network", network, |_| true, 1.0)?);
     let target = recipe.unlabelled(&domains.target)?;
-    let labelled = domains
-        .target_labelled
-        .as_ref()
-        .map(|rows| recipe.examples(rows))
-        .transpose()?;
-    let mut others: Vec<(&str, &dyn Examples)> = vec![("target", &target)];
+    let labelled = domains.target_examples(recipe)?;
+    // After the source: all target rows where they are looked at, then the labelled ones.
+    let mut others: Vec<(&str, &dyn Examples)> = Vec::new();
+    if loss.is_some() {
+        others.push(("target", &target));
+    }
+    let mut known = None;
     if let Some(labelled) = &labelled {
         others.push(("target labelled", labelled));
+        known = Some((others.len(), target_weight));
     }
-    let epochs = recipe.params.epochs;
-    recipe.train(
-        name,
-        epochs,
-        network,
+    let fit = Fit {
+        name: "network",
+        epochs: recipe.params.epochs,
         groups,
-        &domains.source,
-        &others,
-        |step, network| {
-            let mut pass = step.pass("source").tap([layer]);
-            let task = recipe.supervised(network, step.batch(0)?, step, &mut pass)?;
-            let mut losses = Losses::new().with("task", 1.0, task);
-            if labelled.is_some() {
-                let mut pass = step.pass("target labelled");
-                let task = recipe.supervised(network, step.batch(2)?, step, &mut pass)?;
-                losses = losses.with("target task", target_weight, task);
-            }
-            if let Some(loss) = &loss {
-                let source = features(pass.taken(layer), layer)?;
-                let mut pass = step.pass("target").tap([layer]);
-                let _outputs = network.forward(&step.batch(1)?.x, &mut pass)?;
-                let target = features(pass.taken(layer), layer)?;
-                let (name, weight, loss) = loss(Both {
-                    source: &source,
-                    target: &target,
-                    step,
-                })?;
-                losses = losses.with(name, weight, loss);
-            }
-            Ok(losses)
-        },
-    )
+        source: &domains.source,
+        others,
+    };
+    recipe.train(network, fit, |step| {
+        let mut pass = step.pass("source").tap([layer]);
+        let losses = recipe.task(network, step, &mut pass, known)?;
+        let Some(loss) = &loss else {
+            return Ok(losses);
+        };
+        let source = features(pass.taken(layer), layer)?;
+        let mut pass = step.pass("target").tap([layer]);
+        let _outputs = network.forward(&step.batch(1)?.x, &mut pass)?;
+        let target = features(pass.taken(layer), layer)?;
+        let (name, weight, loss) = loss(Both {
+            source: &source,
+            target: &target,
+            step,
+        })?;
+        Ok(losses.with(name, weight, loss))
+    })
 }
 
 fn features(taken: Option<Tensor>, layer: &str) -> Result<Tensor, DeepError> {

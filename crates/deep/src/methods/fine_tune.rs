@@ -2,19 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
-use translearn_core::{
-    BaseLearner, Family, Fitted, LearnerNeed, MethodInfo, Needs, Outputs, ParamRange, Trace,
-    TransferError, What, transfer_method,
-};
+use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
 
-use super::dann::{EXEMPTIONS, network};
+use super::declare::{EXEMPTIONS, NEEDS, TARGET_WEIGHT, network, parameter, real};
 use super::domains::Domains;
-use super::learner::{NetworkParams, parameter, real};
-use super::recipe::Recipe;
+use super::learner::NetworkParams;
+use super::recipe::{Fit, Recipe};
 use crate::adapters::{AdapterSpec, Bitfit, Ia3, LowRank};
 use crate::freeze::covers;
 use crate::network::copy_of;
-use crate::train::{Examples, Group, Losses};
+use crate::train::{Examples, Group};
 use crate::{DeepError, Freeze, Network, Role};
 
 /// What learns when a network is fine-tuned.
@@ -59,8 +56,8 @@ pub enum Strategy {
 /// | `weights` | `null` | published weights, a file, `"random"`, null | where it starts; null: the published weights of the backbone |
 /// | `strategy` | `"all"` | `"all"`, `"head"`, `"lp-ft"`, `"gradual"`, `"lora"`, `"dora"`, `"ia3"`, `"bitfit"` | what learns: [`Strategy`] |
 /// | `pretrained_rate` | 0.1 | > 0 | factor of the rate for what was loaded; in the second part of `lp-ft` for the head, too |
-/// | `layer_decay` | 1 | (0, 1] | factor of the rate from each group of layers to the one below |
-/// | `freeze_before` | `null` | a layer or null | what comes before this layer stays as it is |
+/// | `layer_decay` | 1 | [0.001, 1] | factor of the rate from each group of layers to the one below |
+/// | `freeze_before` | `null` | a layer or null | what comes before this layer stays as it is (`all`, `lp-ft`, `gradual`; the others freeze all that was loaded) |
 /// | `probe_epochs` | 10 | integer ≥ 1 | epochs of the head alone, before the others (`lp-ft`) |
 /// | `rank` | 8 | integer ≥ 1 | of the products (`lora`, `dora`) |
 /// | `alpha` | 16 | > 0 | they are scaled by `alpha / rank` (`lora`, `dora`) |
@@ -73,7 +70,7 @@ pub enum Strategy {
 /// *Cost.* That of the learner; what is frozen needs no gradients, and `lp-ft` adds `probe_epochs` rounds.
 ///
 /// # Errors
-/// [`TransferError::Backend`] for weights of another backbone and names that are no layer, with the nearest.
+/// [`TransferError::Backend`](translearn_core::TransferError::Backend) for weights of another backbone and names that are no layer, with the nearest.
 ///
 /// Source: Yosinski, Clune, Bengio, Lipson, *How transferable are features in deep neural networks?*, NIPS 2014
 /// (freezing); Kumar, Raghunathan, Jones, Ma, Liang, *Fine-Tuning can Distort Pretrained Features and Underperform
@@ -169,12 +166,12 @@ impl FineTuneParams {
     /// What learns: what is new at `new` times the rate, each group of layers below at its own.
     fn groups(
         &self,
-        recipe: &Recipe<'_>,
+        recipe: &Recipe,
         network: &Network,
         new: f64,
     ) -> Result<Vec<Group>, DeepError> {
         let head = network.head();
-        let original: Vec<String> = self.pretrained_tensors(network);
+        let original = pretrained_tensors(network);
         let is_new = |name: &str| !original.iter().any(|known| known == name);
         let mut groups = vec![recipe.group(head, network, is_new, new)?];
         let layers = network.layer_groups();
@@ -207,57 +204,43 @@ impl FineTuneParams {
         Ok(groups)
     }
 
-    /// The names of what was loaded: the weights below the head, those of adapters apart.
-    fn pretrained_tensors(&self, network: &Network) -> Vec<String> {
-        let head = network.head();
-        let own = network
-            .base()
-            .filter(|(name, parameter)| parameter.role == Role::Weight && !covers(head, name));
-        own.map(|(name, _)| name.to_owned()).collect()
-    }
-
-    fn fit(
+    fn fit_phase(
         &self,
-        recipe: &Recipe<'_>,
+        recipe: &Recipe,
         network: &Network,
         domains: &Domains,
         phase: Phase,
     ) -> Result<(), DeepError> {
-        let pull = Pull::new(self.l2_sp, network, &self.pretrained_tensors(network))?;
-        let groups = self.groups(recipe, network, phase.new)?;
-        let labelled = domains
-            .target_labelled
-            .as_ref()
-            .map(|rows| recipe.examples(rows))
-            .transpose()?;
-        let others: Vec<(&str, &dyn Examples)> = labelled
-            .iter()
-            .map(|examples| ("target labelled", examples as &dyn Examples))
-            .collect();
-        let rows = &domains.source;
-        recipe.train(
-            phase.name,
-            phase.epochs,
-            network,
-            groups,
-            rows,
-            &others,
-            |step, network| {
-                let task =
-                    recipe.supervised(network, step.batch(0)?, step, &mut step.pass("source"))?;
-                let mut losses = Losses::new().with("task", 1.0, task);
-                if labelled.is_some() {
-                    let mut pass = step.pass("target labelled");
-                    let task = recipe.supervised(network, step.batch(1)?, step, &mut pass)?;
-                    losses = losses.with("target task", self.target_weight, task);
-                }
-                if let Some(pull) = &pull {
-                    losses = losses.with("l2-sp", 1.0, pull.loss()?);
-                }
-                Ok(losses)
-            },
-        )
+        let pull = Pull::new(self.l2_sp, network, &pretrained_tensors(network))?;
+        let labelled = domains.target_examples(recipe)?;
+        let target = labelled.as_ref().map(|_| (1, self.target_weight));
+        let others = labelled.iter();
+        let fit = Fit {
+            name: phase.name,
+            epochs: phase.epochs,
+            groups: self.groups(recipe, network, phase.new)?,
+            source: &domains.source,
+            others: others
+                .map(|examples| ("target labelled", examples as &dyn Examples))
+                .collect(),
+        };
+        recipe.train(network, fit, |step| {
+            let losses = recipe.task(network, step, &mut step.pass("source"), target)?;
+            match &pull {
+                None => Ok(losses),
+                Some(pull) => Ok(losses.with("l2-sp", 1.0, pull.loss()?)),
+            }
+        })
     }
+}
+
+/// The names of what was loaded: the weights below the head, those of adapters apart.
+fn pretrained_tensors(network: &Network) -> Vec<String> {
+    let head = network.head();
+    let own = network
+        .base()
+        .filter(|(name, parameter)| parameter.role == Role::Weight && !covers(head, name));
+    own.map(|(name, _)| name.to_owned()).collect()
 }
 
 /// A part of a fine-tuning.
@@ -309,14 +292,7 @@ static INFO: MethodInfo = MethodInfo {
     title: "Fine-tuning of a pretrained network",
     family: Family::Parameter,
     what: What::Parameters,
-    needs: Needs {
-        target_labels: false,
-        same_features: true,
-        outputs: Outputs::Classification,
-        sparse: false,
-        images: true,
-        learner: LearnerNeed::Network,
-    },
+    needs: NEEDS,
     parameters: &[
         parameter(
             "weights",
@@ -351,7 +327,7 @@ static INFO: MethodInfo = MethodInfo {
             "freeze_before",
             "null",
             ParamRange::TextOrAuto,
-            "What comes before this layer stays as it is; null: nothing.",
+            "What comes before this layer stays as it is (all, lp-ft, gradual); null: nothing.",
         ),
         parameter(
             "probe_epochs",
@@ -380,12 +356,7 @@ static INFO: MethodInfo = MethodInfo {
             real(f64::INFINITY),
             "Pull towards the weights it started from, in place of weight decay.",
         ),
-        parameter(
-            "target_weight",
-            "1.0",
-            real(f64::INFINITY),
-            "Weight of the loss on labelled target rows.",
-        ),
+        TARGET_WEIGHT,
     ],
     exemptions: EXEMPTIONS,
     reference: "Yosinski, Clune, Bengio, Lipson. How transferable are features in deep neural networks? NIPS 2014; Kumar, Raghunathan, Jones, Ma, Liang. Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution. ICLR 2022",
@@ -394,9 +365,8 @@ static INFO: MethodInfo = MethodInfo {
 transfer_method!(FineTuneParams, INFO, |method, problem, seed| {
     let params = NetworkParams::of(&method.learner)?;
     let weights = params.weights_or_published(method.weights.as_deref(), INFO.name)?;
-    // The seed of a baseline's learner, so that the head begins as that of the baseline does and sees the same batches.
-    let seed = translearn_core::seed::derive(seed, &["learner"]);
-    let recipe = Recipe::new(&params, &weights, problem.n_classes(), seed)?;
+    let epochs = params.epochs;
+    let recipe = Recipe::beside_baseline(params, &weights, problem, seed)?;
     let domains = Domains::of(problem, INFO.name)?;
     let mut network = recipe.network()?;
     let head = Freeze::AllBut(vec![network.head().to_owned()]);
@@ -404,38 +374,32 @@ transfer_method!(FineTuneParams, INFO, |method, problem, seed| {
         .freeze_before
         .clone()
         .map_or(Freeze::Nothing, Freeze::Before);
-    let phase = |name, epochs, new| Phase { name, epochs, new };
-    let epochs = params.epochs;
-    if let Some(adapter) = method.adapter() {
-        network
-            .adapt(&adapter, recipe.seed(&["adapter"]))
-            .map_err(TransferError::from)?;
-        method.fit(&recipe, &network, &domains, phase("network", epochs, 1.0))?;
-        network.merge().map_err(TransferError::from)?;
-    } else if method.strategy == Strategy::Head {
-        network.freeze(&head).map_err(TransferError::from)?;
-        method.fit(&recipe, &network, &domains, phase("network", epochs, 1.0))?;
-    } else if method.strategy == Strategy::LpFt {
-        network.freeze(&head).map_err(TransferError::from)?;
-        method.fit(
-            &recipe,
-            &network,
-            &domains,
-            phase("probe", method.probe_epochs, 1.0),
-        )?;
-        network.freeze(&rest).map_err(TransferError::from)?;
-        method.fit(
-            &recipe,
-            &network,
-            &domains,
-            phase("network", epochs, method.pretrained_rate),
-        )?;
-    } else {
-        network.freeze(&rest).map_err(TransferError::from)?;
-        method.fit(&recipe, &network, &domains, phase("network", epochs, 1.0))?;
+    let train = |network: &Network, name, epochs, new| {
+        let phase = Phase { name, epochs, new };
+        method.fit_phase(&recipe, network, &domains, phase)
+    };
+    match method.strategy {
+        Strategy::All | Strategy::Gradual => {
+            network.freeze(&rest)?;
+            train(&network, "network", epochs, 1.0)?;
+        }
+        Strategy::Head => {
+            network.freeze(&head)?;
+            train(&network, "network", epochs, 1.0)?;
+        }
+        Strategy::LpFt => {
+            network.freeze(&head)?;
+            train(&network, "probe", method.probe_epochs, 1.0)?;
+            network.freeze(&rest)?;
+            train(&network, "network", epochs, method.pretrained_rate)?;
+        }
+        Strategy::Lora | Strategy::Dora | Strategy::Ia3 | Strategy::Bitfit => {
+            if let Some(adapter) = method.adapter() {
+                network.adapt(&adapter, recipe.seed(&["adapter"]))?;
+            }
+            train(&network, "network", epochs, 1.0)?;
+            network.merge()?;
+        }
     }
-    Ok(Fitted {
-        model: Box::new(recipe.model(network)),
-        trace: Trace::default(),
-    })
+    Ok(recipe.fitted(network))
 });

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use translearn_core::{
-    BaseLearner, FitSample, HonorsSampleWeights, LearnerInfo, Outputs, ParamInfo, ParamRange,
-    Sample, TransferError,
+    BaseLearner, FitSample, HonorsSampleWeights, LearnerInfo, Outputs, ParamRange, Sample,
+    TransferError,
 };
 use translearn_weights::pretrained;
 
+use super::declare::{at_least, parameter, real};
 use super::model::NetworkModel;
-use super::recipe::{Labelled, Recipe};
-use crate::train::Losses;
+use super::recipe::{Fit, Labelled, Recipe};
 
 /// How the rate falls; see [`Schedule`](crate::train::Schedule).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -74,8 +74,8 @@ pub enum Moves {
 /// *Cost.* `epochs` forward and backward passes over the rows; memory for a batch, and for the network a few times over.
 ///
 /// # Errors
-/// [`TransferError::Unsupported`] for vectors and real-valued labels, [`TransferError::TooFewRows`] for fewer than two rows,
-/// [`TransferError::Backend`] for what libtorch cannot do.
+/// [`TransferError::Unsupported`] for vectors and real-valued labels, [`TransferError::TooFewRows`] for `patience` with fewer
+/// than five rows, [`TransferError::Backend`] for what libtorch cannot do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkParams {
@@ -308,54 +308,25 @@ static INFO: LearnerInfo = LearnerInfo {
     reference: "LeCun, Bottou, Bengio, Haffner 1998, doi:10.1109/5.726791; the networks' own papers stand with their names",
 };
 
-pub(super) const fn parameter(
-    name: &'static str,
-    default: &'static str,
-    range: ParamRange,
-    doc: &'static str,
-) -> ParamInfo {
-    ParamInfo {
-        name,
-        default,
-        range,
-        doc,
-    }
-}
-
-const fn at_least(low: u64) -> ParamRange {
-    ParamRange::Integer {
-        low,
-        high: u64::MAX,
-    }
-}
-
-pub(super) const fn real(high: f64) -> ParamRange {
-    ParamRange::Real { low: 0.0, high }
-}
-
 impl FitSample for NetworkParams {
     type Model = NetworkModel;
 
     const INFO: &'static LearnerInfo = &INFO;
 
     fn fit_checked(&self, sample: &Sample<'_>, seed: u64) -> Result<NetworkModel, TransferError> {
-        let recipe = Recipe::new(self, crate::RANDOM, sample.n_classes(), seed)?;
-        let rows = Labelled::of(sample, INFO.name)?;
+        let recipe = Recipe::new(self.clone(), crate::RANDOM, sample.n_classes(), seed)?;
+        let source = Labelled::of(sample, INFO.name)?;
         let network = recipe.network()?;
-        let groups = vec![recipe.group("all", &network, |_| true, 1.0)?];
-        recipe.train(
-            "network",
-            self.epochs,
-            &network,
-            groups,
-            &rows,
-            &[],
-            |step, network| {
-                let task =
-                    recipe.supervised(network, step.batch(0)?, step, &mut step.pass("source"))?;
-                Ok(Losses::new().with("task", 1.0, task))
-            },
-        )?;
+        let fit = Fit {
+            name: "network",
+            epochs: self.epochs,
+            groups: vec![recipe.group("all", &network, |_| true, 1.0)?],
+            source: &source,
+            others: Vec::new(),
+        };
+        recipe.train(&network, fit, |step| {
+            recipe.task(&network, step, &mut step.pass("source"), None)
+        })?;
         Ok(recipe.model(network))
     }
 }

@@ -1,6 +1,7 @@
 //! Methods of the registry that train networks, and the base learner they wrap.
 
 mod dann;
+mod declare;
 mod deep_coral;
 mod domains;
 mod fine_tune;

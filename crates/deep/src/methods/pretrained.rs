@@ -1,13 +1,10 @@
 //! A published classifier as it is.
 
 use serde::{Deserialize, Serialize};
-use translearn_core::{
-    BaseLearner, Family, Fitted, LearnerNeed, MethodInfo, Needs, Outputs, ParamRange, Trace, What,
-    transfer_method,
-};
+use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
 
-use super::dann::{EXEMPTIONS, network};
-use super::learner::{NetworkParams, parameter};
+use super::declare::{EXEMPTIONS, NEEDS, network, parameter};
+use super::learner::NetworkParams;
 use super::recipe::Recipe;
 
 /// A published classifier applied to the target as it is: nothing is learned.
@@ -63,14 +60,7 @@ static INFO: MethodInfo = MethodInfo {
     title: "A published classifier as it is",
     family: Family::Parameter,
     what: What::Parameters,
-    needs: Needs {
-        target_labels: false,
-        same_features: true,
-        outputs: Outputs::Classification,
-        sparse: false,
-        images: true,
-        learner: LearnerNeed::Network,
-    },
+    needs: NEEDS,
     parameters: &[parameter(
         "weights",
         "null",
@@ -84,10 +74,7 @@ static INFO: MethodInfo = MethodInfo {
 transfer_method!(PretrainedParams, INFO, |method, problem, seed| {
     let params = NetworkParams::of(&method.learner)?;
     let weights = params.weights_or_published(method.weights.as_deref(), INFO.name)?;
-    let recipe = Recipe::new(&params, &weights, problem.n_classes(), seed)?;
+    let recipe = Recipe::beside_baseline(params, &weights, problem, seed)?;
     let network = recipe.whole_network()?;
-    Ok(Fitted {
-        model: Box::new(recipe.model(network)),
-        trace: Trace::default(),
-    })
+    Ok(recipe.fitted(network))
 });

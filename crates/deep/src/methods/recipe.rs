@@ -4,7 +4,9 @@ use std::path::Path;
 
 use ndarray::Array1;
 use tch::{Device, Kind, Tensor};
-use translearn_core::{Features, ImageRows, Labels, Sample, TransferError, seed};
+use translearn_core::{
+    Features, Fitted, ImageRows, Labels, Sample, Trace, TransferError, TransferProblem, seed,
+};
 
 use super::learner::{Decay, Moves, NetworkParams};
 use super::model::{NetworkModel, logits};
@@ -46,13 +48,6 @@ impl Labelled {
         let kept: Vec<usize> = (0..images.n_rows())
             .filter(|&row| weights.as_ref().is_none_or(|weights| weights[row] > 0.0))
             .collect();
-        if kept.len() < 2 {
-            return Err(TransferError::TooFewRows {
-                what: "the labelled images".to_owned(),
-                rows: kept.len(),
-                needed: 2,
-            });
-        }
         let weights = weights.map(|weights| {
             let mean = kept.iter().map(|&row| weights[row]).sum::<f64>() / kept.len() as f64;
             kept.iter().map(|&row| weights[row] / mean).collect()
@@ -75,8 +70,15 @@ impl Labelled {
         }
     }
 
-    /// A fifth of the rows of every class, and the others.
-    fn split(&self, seed: u64) -> (Self, Self) {
+    /// A fifth of the rows, over the classes as they are, and the others.
+    fn split(&self, seed: u64) -> Result<(Self, Self), TransferError> {
+        if self.labels.len() < VALIDATED {
+            return Err(TransferError::TooFewRows {
+                what: "the labelled images, of which early stopping keeps a fifth aside".to_owned(),
+                rows: self.labels.len(),
+                needed: VALIDATED,
+            });
+        }
         let mut order = seed::rng(seed).permutation(self.labels.len());
         order.sort_by_key(|&row| self.labels[row]);
         let is_held_out = |place: &usize| place % VALIDATED == VALIDATED - 1;
@@ -86,7 +88,7 @@ impl Labelled {
             rows.sort_unstable();
             rows
         };
-        (self.select(&pick(true)), self.select(&pick(false)))
+        Ok((self.select(&pick(true)), self.select(&pick(false))))
     }
 }
 
@@ -104,8 +106,8 @@ pub(super) fn images<'f>(
 
 /// The parameters of a learner, the weights a method starts from, and a seed.
 #[derive(Debug)]
-pub(super) struct Recipe<'p> {
-    pub(super) params: &'p NetworkParams,
+pub(super) struct Recipe {
+    pub(super) params: NetworkParams,
     pretrained: Pretrained,
     transform: Transform,
     n_classes: i64,
@@ -113,11 +115,21 @@ pub(super) struct Recipe<'p> {
     seed: u64,
 }
 
-impl<'p> Recipe<'p> {
+/// A training of a network: what it is called, how long it goes on, what learns, and from which rows.
+pub(super) struct Fit<'a> {
+    pub(super) name: &'a str,
+    pub(super) epochs: u64,
+    pub(super) groups: Vec<Group>,
+    pub(super) source: &'a Labelled,
+    /// Streams after that of the source.
+    pub(super) others: Vec<(&'a str, &'a dyn Examples)>,
+}
+
+impl Recipe {
     /// # Errors
     /// For a backbone, weights or a device that are not there.
     pub(super) fn new(
-        params: &'p NetworkParams,
+        params: NetworkParams,
         weights: &str,
         n_classes: usize,
         seed: u64,
@@ -136,6 +148,21 @@ impl<'p> Recipe<'p> {
             device: crate::default_device()?,
             seed,
         })
+    }
+
+    /// With the seed of a baseline's learner, so that method and baseline begin with the same network and see the same
+    /// batches.
+    ///
+    /// # Errors
+    /// As [`Recipe::new`].
+    pub(super) fn beside_baseline(
+        params: NetworkParams,
+        weights: &str,
+        problem: &TransferProblem,
+        seed: u64,
+    ) -> Result<Self, DeepError> {
+        let seed = seed::derive(seed, &["learner"]);
+        Self::new(params, weights, problem.n_classes(), seed)
     }
 
     /// The network for the classes of the task, its new head drawn from the seed.
@@ -241,9 +268,8 @@ impl<'p> Recipe<'p> {
         Ok(examples.augmented(augmentation))
     }
 
-    /// The weighted mean cross-entropy of a labelled batch, with the smoothing and mixing of the parameters; layers that
-    /// the pass taps are those of this batch.
-    pub(super) fn supervised(
+    /// The weighted mean cross-entropy of a labelled batch, with the smoothing and mixing of the parameters.
+    fn supervised(
         &self,
         network: &Network,
         batch: &Batch,
@@ -267,54 +293,74 @@ impl<'p> Recipe<'p> {
         }
     }
 
-    /// Trains a network on labelled rows and further streams. With `patience`, a fifth of the labelled rows is kept aside.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of a training, each named where it is called"
-    )]
+    /// The losses of the labelled batches of a step: that of the source, and that of the labelled target rows, with their
+    /// stream and weight, where there are such. Layers that the pass taps are those of the source.
+    pub(super) fn task(
+        &self,
+        network: &Network,
+        step: &Step,
+        pass: &mut Pass,
+        target: Option<(usize, f64)>,
+    ) -> Result<Losses, DeepError> {
+        let task = self.supervised(network, step.batch(0)?, step, pass)?;
+        let losses = Losses::new().with("task", 1.0, task);
+        let Some((stream, weight)) = target else {
+            return Ok(losses);
+        };
+        let mut pass = step.pass("target labelled");
+        let task = self.supervised(network, step.batch(stream)?, step, &mut pass)?;
+        Ok(losses.with("target task", weight, task))
+    }
+
+    /// Trains a network. With `patience`, a fifth of the source's rows is kept aside.
     pub(super) fn train(
         &self,
-        name: &str,
-        epochs: u64,
         network: &Network,
-        groups: Vec<Group>,
-        rows: &Labelled,
-        others: &[(&str, &dyn Examples)],
-        mut objective: impl FnMut(&Step, &Network) -> Result<Losses, DeepError>,
+        fit: Fit<'_>,
+        objective: impl FnMut(&Step) -> Result<Losses, DeepError>,
     ) -> Result<(), DeepError> {
         let params = TrainParams {
-            epochs,
+            epochs: fit.epochs,
             accumulate: 1,
             clip_norm: self.params.clip_norm,
             ema: Some(self.params.ema).filter(|&decay| decay > 0.0),
             patience: self.params.patience,
-            seed: self.seed(&["train", name]),
+            seed: self.seed(&["train", fit.name]),
         };
-        let (held_out, rows) = match self.params.patience {
-            None => (None, rows.clone()),
-            Some(_) => {
-                let (held_out, rest) = rows.split(self.seed(&["validation"]));
-                (Some(held_out), rest)
-            }
+        let batch_size = self.params.batch_size;
+        let split = match self.params.patience {
+            None => None,
+            Some(_) => Some(fit.source.split(self.seed(&["validation"]))?),
         };
-        let examples = self.examples(&rows)?;
-        let mut training = Training::new(name, params)
+        let (held_out, rows) = match &split {
+            None => (None, fit.source),
+            Some((held_out, rest)) => (Some(held_out), rest),
+        };
+        let examples = self.examples(rows)?;
+        let mut training = Training::new(fit.name, params)
             .model("network", network)
-            .stream(Stream::new("source", &examples, self.params.batch_size)?);
-        for &(name, examples) in others {
-            training = training.stream(Stream::new(name, examples, self.params.batch_size)?);
+            .stream(Stream::new("source", &examples, batch_size)?);
+        for (name, examples) in fit.others {
+            training = training.stream(Stream::new(name, examples, batch_size)?);
         }
-        for group in groups {
+        for group in fit.groups {
             training = training.group(group);
         }
-        if let Some(held_out) = &held_out {
+        if let Some(held_out) = held_out {
             let plain = self.examples(held_out)?;
-            let batch_size = self.params.batch_size;
             training =
                 training.validate(move || validate(network, &plain, &held_out.labels, batch_size));
         }
-        training.run(|step: &Step| objective(step, network))?;
+        training.run(objective)?;
         Ok(())
+    }
+
+    /// What a method returns.
+    pub(super) fn fitted(&self, network: Network) -> Fitted {
+        Fitted {
+            model: Box::new(self.model(network)),
+            trace: Trace::default(),
+        }
     }
 
     /// The fitted model.
