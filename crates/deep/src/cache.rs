@@ -67,14 +67,7 @@ impl FeatureCache {
     }
 
     fn write(&self, path: &Path, features: &Array2<f32>) -> Result<(), DeepError> {
-        let fail = |action: &'static str| {
-            let path = path.to_owned();
-            move |source| DeepError::Io {
-                action,
-                path,
-                source,
-            }
-        };
+        let fail = |action| DeepError::io(action, path);
         fs::create_dir_all(&self.folder).map_err(fail("made a folder for"))?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(fail("written"))?;
         let mut buffer = BufWriter::new(file.as_file_mut());

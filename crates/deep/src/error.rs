@@ -1,6 +1,6 @@
 //! What can go wrong in deep transfer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tch::{Kind, TchError};
 use translearn_assets::AssetError;
@@ -236,6 +236,16 @@ pub enum DeepError {
 }
 
 impl DeepError {
+    /// What the system refused, and at which file.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+
     /// From libtorch's words, without the C++ stack.
     pub(crate) fn torch(message: &str) -> Self {
         let first = message

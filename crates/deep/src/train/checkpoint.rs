@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::DeepError;
@@ -20,11 +20,10 @@ pub(super) struct Counters {
     pub(super) stale: u64,
     /// Score and epoch (from 1) of the best one.
     pub(super) best: Option<(f64, u64)>,
-    /// Sums of the losses over the steps of this epoch, and of all together; and its rows.
+    /// Sums of the losses over the steps of this epoch, and of all together.
     pub(super) sums: Vec<(String, f64)>,
     pub(super) total: f64,
-    pub(super) rows: u64,
-    /// What early stopping and averages were: the history of the epochs.
+    /// The epochs that have ended.
     pub(super) history: Vec<Epoch>,
 }
 
@@ -38,7 +37,16 @@ pub struct Epoch {
     /// Mean of each loss.
     pub losses: Vec<(String, f64)>,
     /// Metrics on the validation rows after it.
+    #[serde(deserialize_with = "or_nan")]
     pub metrics: Vec<(String, f64)>,
+}
+
+/// JSON has no number for one that is not finite.
+fn or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, f64)>, D::Error> {
+    let numbers = Vec::<(String, Option<f64>)>::deserialize(deserializer)?.into_iter();
+    Ok(numbers
+        .map(|(name, number)| (name, number.unwrap_or(f64::NAN)))
+        .collect())
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,29 +66,14 @@ pub(super) fn save(
     counters: &Counters,
     tensors: &[(String, Tensor)],
 ) -> Result<(), DeepError> {
-    let io = |action: &'static str| {
-        let path = path.to_owned();
-        move |source| DeepError::Io {
-            action,
-            path,
-            source,
-        }
-    };
+    let io = |action| DeepError::io(action, path);
     let header = Header {
         training: training.to_owned(),
         counters: counters.clone(),
     };
     let text = serde_json::to_vec(&header).map_err(|error| io("written")(error.into()))?;
     let header = (HEADER.to_owned(), Tensor::f_from_slice(&text)?);
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(folder).map_err(io("made a folder for"))?;
-    let file = tempfile::Builder::new()
-        .prefix(".checkpoint")
-        .tempfile_in(folder)
-        .map_err(io("written"))?;
+    std::fs::create_dir_all(folder_of(path)).map_err(io("made a folder for"))?;
     let on_cpu = tensors
         .iter()
         .map(|(name, tensor)| {
@@ -94,13 +87,22 @@ pub(super) fn save(
         })
         .collect::<Result<Vec<_>, DeepError>>()?;
     let all: Vec<(String, Tensor)> = std::iter::once(header).chain(on_cpu).collect();
-    Tensor::write_safetensors(&all, file.path())?;
-    File::open(file.path())
+    // Always of this name, so that a process that is killed here leaves one such file and not one each time.
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    Tensor::write_safetensors(&all, &partial)?;
+    File::open(&partial)
         .and_then(|written| written.sync_all())
         .map_err(io("written"))?;
-    file.persist(path)
-        .map_err(|error| io("put in place")(error.error))?;
-    Ok(())
+    std::fs::rename(&partial, path).map_err(io("put in place"))
+}
+
+/// Where a file lies; a bare name lies in the current folder.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// What a file holds.
@@ -157,6 +159,12 @@ mod tests {
         let counters = Counters {
             step: 3,
             best: Some((0.1 + 0.2, 2)),
+            history: vec![Epoch {
+                epoch: 1,
+                loss: 0.5,
+                losses: Vec::new(),
+                metrics: vec![("auroc".to_owned(), f64::NAN)],
+            }],
             ..Counters::default()
         };
         save(
@@ -167,7 +175,13 @@ mod tests {
         )
         .unwrap();
         let (found, tensors) = load(&path, "a").unwrap().unwrap();
-        assert_eq!(found, counters);
+        // A metric that has no value does not make the file useless.
+        assert!(found.history[0].metrics[0].1.is_nan());
+        let without = |counters: &Counters| Counters {
+            history: Vec::new(),
+            ..counters.clone()
+        };
+        assert_eq!(without(&found), without(&counters));
         let bits = |t: &Tensor| -> Vec<u32> {
             Vec::<f32>::try_from(t)
                 .unwrap()

@@ -19,6 +19,8 @@ pub(super) struct Memory {
     pub(super) average: Option<Average>,
     /// The values of the best epoch.
     pub(super) best: Option<Vec<Tensor>>,
+    /// Rows of this epoch that went by since the training was begun or gone on with.
+    pub(super) rows: u64,
 }
 
 impl Memory {
@@ -43,6 +45,7 @@ impl Memory {
             counters: Counters::default(),
             average,
             best: None,
+            rows: 0,
         })
     }
 
@@ -55,7 +58,7 @@ impl Memory {
     ) -> Result<(), DeepError> {
         self.counters.step += 1;
         self.counters.total += total;
-        self.counters.rows += n_rows as u64;
+        self.rows += n_rows as u64;
         for (name, value) in each {
             match self
                 .counters

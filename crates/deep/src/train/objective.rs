@@ -32,7 +32,7 @@ impl Step {
         self.index as f64 / self.n_steps as f64
     }
 
-    /// Steps before this one.
+    /// Steps before this one; where gradients are accumulated, batches before this one.
     pub fn index(&self) -> u64 {
         self.index
     }

@@ -190,7 +190,7 @@ impl<'a> Training<'a> {
             self.step(&mut objective, &mut memory, epoch, saved.as_deref())?;
             let ended = memory.counters.step.is_multiple_of(per_epoch);
             if ended {
-                self.end_epoch(&mut memory, epoch, epoch_begun)?;
+                self.end_epoch(&mut memory, epoch, epoch_begun, saved.as_deref())?;
                 epoch_begun = Instant::now();
             }
             let last = memory.counters.step == n_steps || memory.counters.stopped;
@@ -306,6 +306,7 @@ impl<'a> Training<'a> {
         memory: &mut Memory,
         epoch: u64,
         begun: Instant,
+        saved: Option<&Path>,
     ) -> Result<(), DeepError> {
         let (seconds, steps) = (begun.elapsed().as_secs_f64(), self.steps_per_epoch() as f64);
         let mut is_best = false;
@@ -315,6 +316,14 @@ impl<'a> Training<'a> {
                 average.swap(&memory.tensors)?;
             }
             let found = tch::no_grad(validate)?;
+            if !found.score.is_finite() {
+                return Err(DeepError::Diverged {
+                    step: memory.counters.step,
+                    loss: "score of the validation".to_owned(),
+                    value: found.score,
+                    checkpoint: saved.map(ToOwned::to_owned),
+                });
+            }
             is_best = memory
                 .counters
                 .best
@@ -349,7 +358,7 @@ impl<'a> Training<'a> {
                 .collect(),
             metrics,
         };
-        let rows = std::mem::take(&mut counters.rows);
+        let rows = std::mem::take(&mut memory.rows);
         let report = EpochReport {
             epoch: ended.epoch,
             step: counters.step,

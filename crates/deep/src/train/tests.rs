@@ -222,6 +222,31 @@ fn what_is_not_a_number_ends_the_training_before_the_models_are_touched() {
 }
 
 #[test]
+fn a_validation_that_is_not_a_number_ends_the_training() {
+    let (network, all) = (linear(), examples(8));
+    let params = TrainParams {
+        epochs: 2,
+        ..TrainParams::default()
+    };
+    let mut training = Training::new("blind", params)
+        .model("network", &network)
+        .group(plain(0.1, &network))
+        .stream(Stream::new("source", &all, 4).unwrap())
+        .validate(|| {
+            Ok(Validation {
+                score: f64::NAN,
+                metrics: Vec::new(),
+            })
+        });
+    let error = training.run(|step: &Step| {
+        let loss = square(&network, &step.batch(0)?.x)?;
+        Ok(Losses::new().with("square", 1.0, loss))
+    });
+    let message = error.unwrap_err().to_string();
+    assert!(message.contains("validation is NaN at step 2"), "{message}");
+}
+
+#[test]
 fn parts_that_do_not_fit_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");

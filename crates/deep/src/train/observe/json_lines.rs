@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize, Serializer};
 use tempfile::NamedTempFile;
 
+use super::super::checkpoint::folder_of;
 use super::{Begin, EpochReport, Observer, StepReport};
 use crate::DeepError;
 
@@ -67,32 +68,34 @@ impl JsonLines {
     /// that is none of a training: then it is left as it is.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, DeepError> {
         let path = path.into();
-        fs::create_dir_all(folder(&path)).map_err(fail("made a folder for", &path))?;
+        fs::create_dir_all(folder_of(&path)).map_err(DeepError::io("made a folder for", &path))?;
         let file = open(&path)?;
         Ok(Self { path, file })
     }
 
     /// Puts a file in place that begins with `first` and goes on with the lines of the old one that are kept.
     fn rewrite(&mut self, first: &Line<'_>, keep: Option<&Begin<'_>>) -> Result<(), DeepError> {
-        let mut new =
-            NamedTempFile::new_in(folder(&self.path)).map_err(fail("written", &self.path))?;
+        let mut new = NamedTempFile::new_in(folder_of(&self.path))
+            .map_err(DeepError::io("written", &self.path))?;
         let mut buffer = BufWriter::new(new.as_file_mut());
         buffer
             .write_all(&first.bytes())
-            .map_err(fail("written", &self.path))?;
+            .map_err(DeepError::io("written", &self.path))?;
         if let Some(begin) = keep {
             copy(&self.path, begin, &mut buffer)?;
         }
-        buffer.flush().map_err(fail("written", &self.path))?;
+        buffer
+            .flush()
+            .map_err(DeepError::io("written", &self.path))?;
         drop(buffer);
         // A temporary file is for its owner alone; this one is for whom the old one was.
         self.file
             .metadata()
             .and_then(|old| new.as_file().set_permissions(old.permissions()))
             .and_then(|()| new.as_file().sync_all())
-            .map_err(fail("written", &self.path))?;
+            .map_err(DeepError::io("written", &self.path))?;
         new.persist(&self.path)
-            .map_err(|error| fail("put in place", &self.path)(error.error))?;
+            .map_err(|error| DeepError::io("put in place", &self.path)(error.error))?;
         self.file = open(&self.path)?;
         Ok(())
     }
@@ -100,7 +103,7 @@ impl JsonLines {
     fn write(&mut self, line: &Line<'_>) -> Result<(), DeepError> {
         self.file
             .write_all(&line.bytes())
-            .map_err(fail("written", &self.path))
+            .map_err(DeepError::io("written", &self.path))
     }
 }
 
@@ -202,19 +205,19 @@ fn object<S: Serializer>(pairs: &[(String, f64)], to: S) -> Result<S::Ok, S::Err
 
 /// Copies the lines of steps and epochs that were done when the training goes on.
 fn copy(path: &Path, begin: &Begin<'_>, to: &mut impl Write) -> Result<(), DeepError> {
-    let mut from = BufReader::new(File::open(path).map_err(fail("read", path))?);
+    let mut from = BufReader::new(File::open(path).map_err(DeepError::io("read", path))?);
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
         let length = from
             .read_until(b'\n', &mut line)
-            .map_err(fail("read", path))?;
+            .map_err(DeepError::io("read", path))?;
         if length == 0 || line.last() != Some(&b'\n') {
             break; // the end, or a line whose own end was never written
         }
         let mark = serde_json::from_slice(&line).map_err(|error| {
             let message = format!("line {number} is none of a training: {error}");
-            fail("read", path)(std::io::Error::new(ErrorKind::InvalidData, message))
+            DeepError::io("read", path)(std::io::Error::new(ErrorKind::InvalidData, message))
         })?;
         let is_kept = match mark {
             Mark::Begin => false, // the new one says the same, or what holds from now on
@@ -222,7 +225,8 @@ fn copy(path: &Path, begin: &Begin<'_>, to: &mut impl Write) -> Result<(), DeepE
             Mark::Epoch { epoch } => epoch <= begin.epoch,
         };
         if is_kept {
-            to.write_all(&line).map_err(fail("written", path))?;
+            to.write_all(&line)
+                .map_err(DeepError::io("written", path))?;
         }
     }
     Ok(())
@@ -233,24 +237,7 @@ fn open(path: &Path) -> Result<File, DeepError> {
         .create(true)
         .append(true)
         .open(path)
-        .map_err(fail("written", path))
-}
-
-/// Where the file lies; a bare name lies in the current folder.
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
-}
-
-fn fail(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> DeepError {
-    let path = path.to_owned();
-    move |source| DeepError::Io {
-        action,
-        path,
-        source,
-    }
+        .map_err(DeepError::io("written", path))
 }
 
 #[cfg(test)]

@@ -74,14 +74,14 @@ impl TensorBoard {
     /// [`DeepError::Io`] when the folder or the file cannot be made; later, when it cannot be written.
     pub fn create(folder: impl AsRef<Path>) -> Result<Self, DeepError> {
         let folder = folder.as_ref();
-        fs::create_dir_all(folder).map_err(fail("made", folder))?;
+        fs::create_dir_all(folder).map_err(DeepError::io("made", folder))?;
         let name = next_name(folder, now())?;
         let path = folder.join(name);
         let file = File::options()
             .write(true)
             .create_new(true)
             .open(&path)
-            .map_err(fail("made", &path))?;
+            .map_err(DeepError::io("made", &path))?;
         let mut board = Self { path, file };
         board.write(Event {
             file_version: Some("brain.Event:2".to_owned()),
@@ -97,7 +97,7 @@ impl TensorBoard {
         };
         self.file
             .write_all(&record(&event))
-            .map_err(fail("written", &self.path))
+            .map_err(DeepError::io("written", &self.path))
     }
 }
 
@@ -142,8 +142,8 @@ fn next_name(folder: &Path, now: f64) -> Result<String, DeepError> {
     const PREFIX: &str = "events.out.tfevents.";
     let mut n_files = 0;
     let mut seconds = now as u64;
-    for entry in fs::read_dir(folder).map_err(fail("read", folder))? {
-        let name = entry.map_err(fail("read", folder))?.file_name();
+    for entry in fs::read_dir(folder).map_err(DeepError::io("read", folder))? {
+        let name = entry.map_err(DeepError::io("read", folder))?.file_name();
         if let Some(rest) = name.to_string_lossy().strip_prefix(PREFIX) {
             n_files += 1;
             let theirs = rest.split('.').next().and_then(|text| text.parse().ok());
@@ -166,15 +166,6 @@ fn now() -> f64 {
 /// As the format counts steps.
 fn signed(step: u64) -> i64 {
     i64::try_from(step).unwrap_or(i64::MAX)
-}
-
-fn fail(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> DeepError {
-    let path = path.to_owned();
-    move |source| DeepError::Io {
-        action,
-        path,
-        source,
-    }
 }
 
 #[cfg(test)]
