@@ -182,6 +182,40 @@ fn hostile_names_stay_text() {
     }
 }
 
+/// A curve over two tasks, with names that try to leave their places.
+fn curves() -> (PlanFile, Vec<TrialRecord>) {
+    let mut plan = plan(&["few", "many"], &["m", HOSTILE]);
+    plan.spec.curve.x = Some(HOSTILE.to_owned());
+    plan.spec.tasks[0].at = Some(10.0);
+    plan.spec.tasks[1].at = Some(2000.0);
+    let mut records = Vec::new();
+    for (task, right) in [("few", 20), ("many", 30)] {
+        for seed in 0..2 {
+            records.push(record(task, "m", seed, right + seed as usize));
+            records.push(record(task, HOSTILE, seed, right + 5));
+        }
+    }
+    (plan, records)
+}
+
+#[test]
+fn curves_are_drawn_and_told() {
+    let (plan, records) = curves();
+    let (folder, summary) = write(&plan, &records);
+    assert_eq!(summary.curves.len(), 1);
+    let html = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    well_formed(&html);
+    assert!(!html.contains("<script") && html.contains("id=\"curve-1\""));
+    assert!(folder.path().join("plots/curve-1.svg").is_file());
+    let markdown = fs::read_to_string(folder.path().join("report.md")).unwrap();
+    // 20.5 and 30.5 of 40, and the time of a fit that stands in the records.
+    assert!(
+        markdown.contains("| 10 | 51.25 [") && markdown.contains("| 2000 | 76.25 ["),
+        "{markdown}"
+    );
+    assert!(markdown.contains("], 250 ms |"), "{markdown}");
+}
+
 #[test]
 fn the_html_stands_alone() {
     let (plan, records) = small();

@@ -65,6 +65,8 @@ fn all_are_understood() {
             ("cifar-resnet20", 2),
             ("digits-dann", 2 * 4 * 3),
             ("hymenoptera-finetune", 4 * 6 * 3),
+            // Four curves of three points and the base.
+            ("yosinski-digits", 4 * (4 * 3 + 1) * 3),
         ]);
     }
     let expected = expected.into_iter();

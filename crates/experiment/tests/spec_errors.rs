@@ -389,7 +389,12 @@ fn values_of_the_wrong_type_or_size_are_named() {
         24,
         &["expected a finite number, found nan"],
     );
-    check("lambda = 1", "lambda = { a = 1 }", 24, &["found a table"]);
+    check(
+        "lambda = 1",
+        "lambda = { a = 1 }",
+        24,
+        &["found another table"],
+    );
     check("c = [0.1, 1]", "c = [0.1, 0]", 23, &["`c` = 0 is outside"]);
     check(
         "n_components = 2",
@@ -565,4 +570,96 @@ fn text_that_is_no_toml_has_its_line() {
             .starts_with("`no/such.toml`: cannot be read"),
         "{error}"
     );
+}
+
+#[test]
+fn a_sweep_is_over_numbers_and_stands_alone() {
+    let components = "n_components = 2";
+    for (to, word) in [
+        ("n_components = { sweep = 2 }", "`{ sweep = [1, 2, 3] }`"),
+        (
+            "n_components = { swep = [1, 2] }",
+            "`{ sweep = [1, 2, 3] }`",
+        ),
+        (
+            "n_components = { sweep = [1, 2], by = 3 }",
+            "`{ sweep = [1, 2, 3] }`",
+        ),
+        ("n_components = { sweep = [2] }", "two numbers or more"),
+        (
+            "n_components = { sweep = [1, \"2\"] }",
+            "two numbers or more",
+        ),
+        ("n_components = { sweep = [1, 0] }", "n_components"),
+        (
+            "n_components = { sweep = [1, 1] }",
+            "two methods are named `TCA (n_components = 1)`",
+        ),
+        (
+            "n_components = { sweep = [1, 2] }\nlambda = { sweep = [1, 2] }",
+            "`n_components` is swept already",
+        ),
+        (
+            "n_components = { sweep = [1, 2] }\nselect = \"source-cv\"",
+            "no parameter has a list",
+        ),
+    ] {
+        let message = broken(components, to).to_string();
+        assert!(message.contains(word), "`{word}` is not in: {message}");
+    }
+}
+
+#[test]
+fn curves_are_checked_against_what_is_there() {
+    let swept = "n_components = { sweep = [1, 2] }";
+    let curve = |method: &str, curve: &str, task: &str| {
+        let text = SPEC
+            .replace("n_components = 2", method)
+            .replace("name = \"own\"", &format!("name = \"own\"\n{task}"));
+        parse(&format!("{text}\n[curve]\n{curve}\n"))
+    };
+    assert!(curve(swept, "contrasts = [[\"TCA\", \"coral\"]]", "").is_ok());
+    assert!(curve("n_components = 2", "x = \"rows\"", "at = 3").is_ok());
+    for (method, section, task, word) in [
+        (
+            swept,
+            "contrasts = [[\"TCS\", \"coral\"]]",
+            "",
+            "did you mean `TCA`",
+        ),
+        (
+            swept,
+            "contrasts = [[\"coral\", \"TCA\"]]",
+            "",
+            "curve `coral`",
+        ),
+        (
+            swept,
+            "contrasts = [[\"TCA\", \"corral\"]]",
+            "",
+            "did you mean `coral`",
+        ),
+        (swept, "contrast = []", "", "did you mean `contrasts`"),
+        (swept, "x = \"rows\"", "", "no task has one"),
+        (
+            swept,
+            "x = \"rows\"",
+            "at = 3",
+            "points of the curves already",
+        ),
+        (
+            "n_components = 2",
+            "contrasts = [[\"TCA\", \"coral\"]]",
+            "",
+            "no method has one",
+        ),
+        ("n_components = 2", "", "at = 3", "`x`"),
+        ("n_components = 2", "x = \"rows\"", "at = nan", "finite"),
+        ("n_components = 2", "x = \"rows\"", "at = \"3\"", "at"),
+    ] {
+        let message = curve(method, section, task).expect_err(section).to_string();
+        assert!(message.contains(word), "`{word}` is not in: {message}");
+    }
+    let lonely = parse(&SPEC.replace("name = \"own\"", "name = \"own\"\nat = 1")).unwrap_err();
+    assert!(lonely.to_string().contains("`[curve]`"), "{lonely}");
 }

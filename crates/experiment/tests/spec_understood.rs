@@ -127,3 +127,68 @@ fn what_was_understood_survives_json() {
     let again: Spec = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_string(&again).unwrap(), text);
 }
+
+#[test]
+fn a_sweep_is_a_method_for_each_number() {
+    let spec =
+        parse(&SPEC.replace("n_components = 2", "n_components = { sweep = [2, 5] }")).unwrap();
+    let [_, two, five] = &spec.methods[..] else {
+        panic!("three methods")
+    };
+    assert_eq!(
+        (two.name.as_str(), five.name.as_str()),
+        ("TCA (n_components = 2)", "TCA (n_components = 5)")
+    );
+    assert_eq!(five.params["n_components"], 5);
+    assert_eq!(
+        (five.select, five.tasks.as_deref()),
+        (None, two.tasks.as_deref())
+    );
+    let point = five.curve.as_ref().unwrap();
+    assert_eq!(
+        (point.series.as_str(), point.parameter.as_str(), point.at),
+        ("TCA", "n_components", 5.0)
+    );
+    // A parameter of the learner; beside it the grid of the other method is decided as ever.
+    let spec = parse(&SPEC.replace("c = [0.1, 1] }", "c = { sweep = [0.1, 1] } }")).unwrap();
+    assert_eq!(spec.methods[1].name, "coral (learner.c = 1.0)");
+    assert_eq!(spec.methods[1].learner.as_ref().unwrap().params["c"], 1.0);
+    assert_eq!(
+        spec.methods[1].curve.as_ref().unwrap().parameter,
+        "learner.c"
+    );
+    assert_eq!(spec.methods[1].select, None);
+    let grid = SPEC.replace("lambda = 1", "lambda = { sweep = [1, 2] }");
+    assert_eq!(
+        parse(&grid).unwrap().methods[1].select,
+        Some(SelectBy::SourceCv)
+    );
+}
+
+#[test]
+fn a_place_on_a_curve_changes_no_trial() {
+    let ids = |text: &str| -> Vec<String> {
+        let registry = translearn_classical::registry();
+        let spec = parse(text).unwrap();
+        let plan = translearn_experiment::plan::expand(
+            &spec,
+            &registry,
+            &Default::default(),
+            &Default::default(),
+        );
+        plan.file.trials
+    };
+    let placed = SPEC
+        .replace("name = \"own\"", "name = \"own\"\nat = 3")
+        .replace(
+            "[[task]]\nname = \"low",
+            "[curve]\nx = \"rows\"\n[[task]]\nname = \"low",
+        );
+    assert_eq!(ids(&placed), ids(SPEC));
+    let (swept, alone) = (
+        SPEC.replace("n_components = 2", "n_components = { sweep = [3, 2] }"),
+        SPEC.replace("\"TCA\"", "\"other\""),
+    );
+    // One of the sweep is the method itself.
+    assert!(ids(&alone).iter().all(|id| ids(&swept).contains(id)));
+}

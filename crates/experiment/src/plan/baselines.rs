@@ -85,6 +85,7 @@ fn of_task(spec: &Spec, task: &TaskSpec, use_: &str) -> Vec<MethodSpec> {
             select,
             folds,
             tasks: None,
+            curve: None,
             line: 0,
         };
         let listed = on_task().any(|other| other.use_ == use_ && key(other) == key(&baseline));

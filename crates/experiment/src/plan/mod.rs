@@ -30,9 +30,9 @@ pub struct Trial {
     pub id: String,
     /// Name of the experiment.
     pub experiment: String,
-    /// The task.
+    /// The task; its place on a curve is left out.
     pub task: TaskSpec,
-    /// The method; its `tasks` are left out.
+    /// The method; its `tasks` and its place on a curve are left out.
     pub method: MethodSpec,
     /// The seed.
     pub seed: u64,
@@ -219,9 +219,13 @@ pub fn expand(
                     schema: SCHEMA,
                     id: String::new(),
                     experiment: spec.name.clone(),
-                    task: task.clone(),
+                    task: TaskSpec {
+                        at: None,
+                        ..task.clone()
+                    },
                     method: MethodSpec {
                         tasks: None,
+                        curve: None,
                         ..method.clone()
                     },
                     seed,

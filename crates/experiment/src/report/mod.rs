@@ -3,6 +3,7 @@
 //! `report.html` is one file: style and drawings are in it, it loads nothing and runs nothing. `report.md` says the same
 //! and shows the drawings that lie beside it in `plots/`.
 
+mod curve;
 mod details;
 mod figure;
 mod format;
@@ -103,8 +104,9 @@ fn write_plots(folder: &Path, view: &View) -> io::Result<()> {
         .overviews
         .iter()
         .map(|overview| (&overview.id, &overview.figure));
+    let curves = view.curves.iter().map(|curve| (&curve.id, &curve.figure));
     let tasks = view.tasks.iter().map(|task| (&task.id, &task.figure));
-    for (id, FigureView { svg, .. }) in overviews.chain(tasks) {
+    for (id, FigureView { svg, .. }) in overviews.chain(curves).chain(tasks) {
         fs::write(folder.join(format!("{id}.svg")), svg)?;
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::curve::{self, CurveView};
 use super::details::{self, Detail};
 use super::figure::{Estimate, Figure, Row as FigureRow};
 use super::format::{Format, clean, count, needs_tag, tagged, title};
@@ -23,6 +24,7 @@ pub(super) struct View {
     is_complete: bool,
     seeds: String,
     pub(super) overviews: Vec<Overview>,
+    pub(super) curves: Vec<CurveView>,
     pub(super) tasks: Vec<TaskView>,
     failures: Vec<FailureView>,
     data: Vec<(String, String)>,
@@ -61,10 +63,14 @@ pub(super) struct FigureView {
 
 impl FigureView {
     pub(super) fn new(id: &str, figure: &Figure) -> Self {
+        Self::of_svg(id, figure.svg(), &figure.alt)
+    }
+
+    pub(super) fn of_svg(id: &str, svg: String, alt: &str) -> Self {
         Self {
-            svg: figure.svg(),
+            svg,
             file: format!("plots/{id}.svg"),
-            alt: clean(&figure.alt),
+            alt: clean(alt),
         }
     }
 }
@@ -158,6 +164,12 @@ impl View {
                 .join(", "),
             overviews: overviews
                 .map(|group| overview::view(group, summary, records))
+                .collect(),
+            curves: summary
+                .curves
+                .iter()
+                .enumerate()
+                .map(|(index, curve)| curve::view(index, curve, records))
                 .collect(),
             tasks: tasks
                 .enumerate()

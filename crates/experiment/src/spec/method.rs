@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use translearn_core::{Registry, TransferError, TransferMethod};
 
-use super::is_none_or_default;
+use super::{CurvePoint, is_none_or_default};
 
 /// A method with its parameters. All parameters are there, defaults included; one that is a list is a grid.
 ///
@@ -16,7 +16,7 @@ use super::is_none_or_default;
 /// | `select` | how a grid is decided: see [`SelectBy`] | `"source-cv"` |
 /// | `folds` | folds of the cross-validation | 5 |
 /// | `tasks` | the tasks it is run on | all |
-/// | anything else | a parameter of the method; a list of values is a grid, `"auto"` leaves the choice to the data where that is allowed | its default |
+/// | anything else | a parameter of the method; a list of values is a grid, `"auto"` leaves the choice to the data where that is allowed, `{ sweep = [1, 2, 3] }` makes a method of each number and a curve of them | its default |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MethodSpec {
     /// Its name in results.
@@ -39,6 +39,9 @@ pub struct MethodSpec {
     /// The tasks it is run on; `None` for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tasks: Option<Vec<String>>,
+    /// Where it stands on a curve, for a method of a sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curve: Option<CurvePoint>,
     /// Its line in the specification; 0 for a baseline that was added.
     #[serde(skip)]
     pub line: usize,
@@ -108,7 +111,7 @@ impl GridPoint {
 }
 
 /// Prefix of a learner's parameters beside its method's.
-const LEARNER: &str = "learner.";
+pub(super) const LEARNER: &str = "learner.";
 
 impl MethodSpec {
     /// Whether it is run on a task.
@@ -205,6 +208,7 @@ mod tests {
             select: Some(SelectBy::SourceCv),
             folds: 5,
             tasks: None,
+            curve: None,
             line: 1,
         };
         let grid = method.grid();

@@ -28,6 +28,7 @@
 //! | `preprocess` | [`Step`]s in order | none |
 //! | `features` | [`FeaturesSpec`] of the tasks of images that have none of their own | none |
 //! | `baselines` | whether the baselines are added to every task | true |
+//! | `curve` | [`CurveSpec`]: what the report draws curves over, and which of them it compares | none |
 //! | `timeout_seconds`, `memory_limit` | limits of one trial; memory in bytes or as `"4 GiB"` | none |
 //! | `[[task]]` | see [`TaskSpec`] | at least one |
 //! | `[[method]]` | see [`MethodSpec`] | at least one |
@@ -35,6 +36,7 @@
 //! Everything is checked against the registry and the catalogue of data before anything runs. An error names the file,
 //! the line, what is wrong and the nearest name that is known.
 
+mod curve;
 mod error;
 mod method;
 mod parse;
@@ -49,6 +51,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::Registry;
 use translearn_core::metrics::Metric;
 
+pub use curve::{CurvePoint, CurveSpec};
 pub use error::{SpecError, SpecProblem};
 pub(crate) use method::flatten;
 pub use method::{GridPoint, LearnerSpec, MethodSpec, SelectBy};
@@ -72,6 +75,9 @@ pub struct Spec {
     pub timeout_seconds: Option<f64>,
     /// Bytes one trial may take.
     pub memory_limit: Option<u64>,
+    /// What curves are drawn over.
+    #[serde(default, skip_serializing_if = "is_none_or_default")]
+    pub curve: CurveSpec,
     /// The tasks, in the order of the file.
     #[serde(rename = "task")]
     pub tasks: Vec<TaskSpec>,

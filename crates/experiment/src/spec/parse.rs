@@ -8,7 +8,7 @@ use translearn_core::Registry;
 use translearn_core::metrics::Metric;
 
 use super::section::{Document, Section};
-use super::{MethodSpec, Spec, SpecError, SpecProblem, TaskSpec};
+use super::{CurveSpec, MethodSpec, Spec, SpecError, SpecProblem, TaskSpec};
 use crate::SCHEMA;
 use crate::spec::{FeaturesSpec, Step};
 
@@ -24,6 +24,7 @@ pub(super) fn parse(text: &str, file: &Path, registry: &Registry) -> Result<Spec
     let baselines = top.optional("baselines")?.unwrap_or(true);
     let timeout = top.optional_at::<f64>("timeout_seconds")?;
     let memory = top.optional_at::<Bytes>("memory_limit")?;
+    let curve = top.section("curve", "the curve")?;
     let tasks = top.sections("task", "task")?;
     let methods = top.sections("method", "method")?;
     top.finish()?;
@@ -96,7 +97,8 @@ pub(super) fn parse(text: &str, file: &Path, registry: &Registry) -> Result<Spec
     let methods = methods
         .into_iter()
         .map(|section| MethodSpec::parse(section, registry, &tasks))
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Vec<_>, _>>()?
+        .concat();
     for (index, method) in methods.iter().enumerate() {
         for first in methods[..index]
             .iter()
@@ -116,6 +118,7 @@ pub(super) fn parse(text: &str, file: &Path, registry: &Registry) -> Result<Spec
             return Err(duplicate(&top, method.line, what, first.line, advice));
         }
     }
+    let curve = CurveSpec::parse(curve, &top, &tasks, &methods)?;
     Ok(Spec {
         schema,
         name,
@@ -124,6 +127,7 @@ pub(super) fn parse(text: &str, file: &Path, registry: &Registry) -> Result<Spec
         baselines,
         timeout_seconds,
         memory_limit,
+        curve,
         tasks,
         methods,
         file: file.to_owned(),

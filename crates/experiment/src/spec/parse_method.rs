@@ -5,6 +5,7 @@ use toml::de::DeValue;
 use translearn_core::params::check_params;
 use translearn_core::{BaseLearner, ParamInfo, ParamRange, Registry, TransferError, nearest_name};
 
+use super::curve::{self, Sweep};
 use super::section::{Entry, Section, describe};
 use super::{GridPoint, LearnerSpec, MethodSpec, SelectBy, SpecError, SpecProblem, TaskSpec};
 
@@ -14,14 +15,20 @@ const FOLDS: usize = 5;
 const GRID_LIMIT: usize = 10_000;
 
 /// Parameters as given, each with its line.
-type Given = Vec<(String, Value, usize)>;
+type Params = Vec<(String, Value, usize)>;
+
+/// Parameters as given, and the one that is swept, whose values stand there like those of a grid.
+struct Given {
+    params: Params,
+    sweep: Option<Sweep>,
+}
 
 impl MethodSpec {
     pub(super) fn parse(
         mut section: Section<'_>,
         registry: &Registry,
         tasks: &[TaskSpec],
-    ) -> Result<Self, SpecError> {
+    ) -> Result<Vec<Self>, SpecError> {
         let use_ = section.optional_at::<String>("use")?;
         if let Some((name, _)) = &use_ {
             section.place = format!("method `{name}`");
@@ -49,14 +56,19 @@ impl MethodSpec {
             .method(&use_)
             .map_err(|error| refuse(line, error))?
             .info;
-        let given = read_params(&section, entries, info.parameters, &place)?;
+        let Given {
+            params: given,
+            sweep,
+        } = read_params(&section, entries, info.parameters, &place)?;
         let served = served
             .map(|(names, line)| check_tasks(&section, names, line, tasks))
             .transpose()?;
 
-        let learner = learner
+        let (learner, sweep_of_learner) = learner
             .map(|learner| parse_learner(learner, registry))
-            .transpose()?;
+            .transpose()?
+            .unzip();
+        let sweep = curve::only_sweep(&section, sweep, sweep_of_learner.flatten())?;
         let learner_line = learner
             .as_ref()
             .map_or(section.line, |learner| learner.line);
@@ -69,7 +81,7 @@ impl MethodSpec {
             .build(registry, &use_)
             .map_err(|error| refuse(learner_line, error))
         };
-        let first = |given: &Given| -> Map<String, Value> {
+        let first = |given: &Params| -> Map<String, Value> {
             given
                 .iter()
                 .map(|(name, value, _)| (name.clone(), first_of(value)))
@@ -77,7 +89,7 @@ impl MethodSpec {
         };
         let concrete = learner.as_ref().map(|learner| LearnerSpec {
             use_: learner.use_.clone(),
-            params: first(&learner.given),
+            params: first(&learner.params),
         });
         let built = at(first(&given), concrete.clone())?;
         let params = resolve(built.params(), &given, |one| {
@@ -99,6 +111,7 @@ impl MethodSpec {
             select: None,
             folds: 0,
             tasks: served,
+            curve: None,
             line: section.line,
         };
         let points = grid_size(&method);
@@ -106,7 +119,11 @@ impl MethodSpec {
             let reason = format!("its grid has more than {GRID_LIMIT} points; shorten its lists");
             return Err(section.invalid("use", section.line, reason));
         }
-        let has_grid = method.flat_params().values().any(Value::is_array);
+        let is_swept = |name: &str| sweep.as_ref().is_some_and(|sweep| sweep.parameter == name);
+        let has_grid = method
+            .flat_params()
+            .iter()
+            .any(|(name, value)| value.is_array() && !is_swept(name));
         let idle = select
             .as_ref()
             .map(|s| ("select", s.1))
@@ -146,14 +163,17 @@ impl MethodSpec {
         {
             method.name.push_str(" (oracle)");
         }
-        Ok(method)
+        Ok(match sweep {
+            None => vec![method],
+            Some(sweep) => sweep.expand(&method),
+        })
     }
 }
 
 /// A learner as given.
 struct GivenLearner {
     use_: String,
-    given: Given,
+    params: Params,
     line: usize,
 }
 
@@ -174,11 +194,11 @@ impl GivenLearner {
                 })
         };
         let first = self
-            .given
+            .params
             .iter()
             .map(|(name, value, _)| (name.clone(), first_of(value)))
             .collect();
-        let params = resolve(build(first)?.params(), &self.given, |one| {
+        let params = resolve(build(first)?.params(), &self.params, |one| {
             Ok(build(one)?.params())
         })?;
         Ok(LearnerSpec {
@@ -188,7 +208,10 @@ impl GivenLearner {
     }
 }
 
-fn parse_learner(mut section: Section<'_>, registry: &Registry) -> Result<GivenLearner, SpecError> {
+fn parse_learner(
+    mut section: Section<'_>,
+    registry: &Registry,
+) -> Result<(GivenLearner, Option<Sweep>), SpecError> {
     let (use_, line) = section.required_at::<String>("use")?;
     let place = section.place.clone();
     let entry = registry.learner(&use_).map_err(|error| {
@@ -201,12 +224,13 @@ fn parse_learner(mut section: Section<'_>, registry: &Registry) -> Result<GivenL
         )
     })?;
     let entries = section.rest();
-    let given = read_params(&section, entries, entry.info.parameters, &place)?;
-    Ok(GivenLearner {
+    let Given { params, sweep } = read_params(&section, entries, entry.info.parameters, &place)?;
+    let learner = GivenLearner {
         use_,
-        given,
+        params,
         line: section.line,
-    })
+    };
+    Ok((learner, sweep.map(Sweep::of_learner)))
 }
 
 /// Reads parameters and checks each value, of a grid too, against its range.
@@ -217,10 +241,14 @@ fn read_params(
     place: &str,
 ) -> Result<Given, SpecError> {
     let mut given = Vec::new();
-    for entry in entries {
+    let mut sweep = None;
+    for mut entry in entries {
         let Some(info) = known.iter().find(|info| info.name == entry.key) else {
             return Err(section.unknown(&entry, known.iter().map(|info| info.name)));
         };
+        if let Some(found) = Sweep::take(section, &mut entry)? {
+            sweep = curve::only_sweep(section, sweep, Some(found))?;
+        }
         let value = json(entry.value.get_ref())
             .map_err(|reason| section.invalid(&entry.key, entry.line, reason))?;
         let value = match value {
@@ -250,7 +278,10 @@ fn read_params(
         }
         given.push((entry.key, value, entry.line));
     }
-    Ok(given)
+    Ok(Given {
+        params: given,
+        sweep,
+    })
 }
 
 /// TOML has no null: `"auto"` stands for "choose from the data".
@@ -279,7 +310,7 @@ fn first_of(value: &Value) -> Value {
 /// as understood when one of them has another value: `1` for a real parameter is `1.0`.
 fn resolve(
     mut built: Map<String, Value>,
-    given: &Given,
+    given: &Params,
     build: impl Fn(Map<String, Value>) -> Result<Map<String, Value>, SpecError>,
 ) -> Result<Map<String, Value>, SpecError> {
     for (name, value, _) in given {

@@ -8,6 +8,7 @@ use translearn_data::encode::{Grouping, TableParams};
 use translearn_data::text::TextParams;
 use translearn_data::{DataError, RawLabels, embedded};
 
+use super::curve;
 use super::section::Section;
 use super::{
     Draw, FeaturesSpec, Kind, Origin, Output, Part, SpecError, SpecProblem, Step, TaskSpec,
@@ -71,6 +72,7 @@ impl TaskSpec {
         let table = section.optional_at::<TableParams>("table")?;
         let own_features = section.optional_at::<FeaturesSpec>("features")?;
         let image_side = section.optional_at::<u32>("image_side")?;
+        let at = section.optional_at::<f64>("at")?;
         section.finish()?;
 
         let (name, line) = name.ok_or_else(|| section.missing("name"))?;
@@ -157,6 +159,9 @@ impl TaskSpec {
             features,
             image_side: image_side.map_or(Self::IMAGE_SIDE, |(side, _)| side),
             table: table.map_or_else(TableParams::default, |(params, _)| params),
+            at: at
+                .map(|(at, line)| curve::finite(&section, "at", line, at))
+                .transpose()?,
             line: section.line,
         })
     }

@@ -30,6 +30,7 @@ use super::is_none_or_default;
 /// | `text` | [`TextParams`], for `kind = "text"` | their defaults |
 /// | `features` | [`FeaturesSpec`], for `kind = "images"`: the network that turns them into vectors | the specification's, if it has any |
 /// | `image_side` | for `kind = "images"`: images of a longer shorter side are shrunk to it when they are decoded for methods that take images as they are, at least 16 | 256 |
+/// | `at` | where the task stands on the curve over tasks: a number | none |
 /// | `table` | [`TableParams`], for tables with categories or missing values | their defaults |
 ///
 /// A part is `{ set = …, domain = …, split = … }` or `{ file = …, label = … }` with the keys of [`ReadOptions`] (of
@@ -79,6 +80,9 @@ pub struct TaskSpec {
     /// How tables become vectors.
     #[serde(default, skip_serializing_if = "is_none_or_default")]
     pub table: TableParams,
+    /// Where it stands on the curve over tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<f64>,
     /// Its line in the specification.
     #[serde(skip)]
     pub line: usize,

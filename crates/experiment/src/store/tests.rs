@@ -13,6 +13,7 @@ fn plan(seeds: &[u64]) -> PlanFile {
         baselines: true,
         timeout_seconds: None,
         memory_limit: None,
+        curve: Default::default(),
         tasks: vec![],
         methods: vec![],
         file: PathBuf::new(),

@@ -64,8 +64,18 @@ pub(super) fn resampled_scores(trials: &[&Outcomes]) -> Vec<Vec<f64>> {
         .collect()
 }
 
+/// Below this many (task, seed) pairs, equal signs of all of them are no evidence at 5 %.
+const FEWEST_PAIRS: usize = 6;
+
+/// The 95 % interval of the mean of what was found with each (task, seed) pair; `None` for few pairs.
+pub(super) fn interval_over_pairs(values: &[f64]) -> Option<Interval> {
+    (values.len() >= FEWEST_PAIRS)
+        .then(|| interval(resampled_means(values)))
+        .flatten()
+}
+
 /// The mean of `values` over resamples of them.
-pub(super) fn resampled_means(values: &[f64]) -> Vec<f64> {
+fn resampled_means(values: &[f64]) -> Vec<f64> {
     let mean = |counts: Vec<f64>| {
         counts.iter().zip(values).map(|(n, x)| n * x).sum::<f64>() / values.len() as f64
     };

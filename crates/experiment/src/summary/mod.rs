@@ -13,10 +13,15 @@
 //! method and its baseline on any task, one seed counts. Below six pairs there is no interval: equal signs of five say
 //! nothing at 5 % (2 · 2⁻⁵ = 6.25 %).
 //!
+//! **Curves.** A sweep of a method's parameter, or tasks that differ in a number. Over all tasks a point is the mean over
+//! (task, seed) pairs, and so are the differences between curves and their slopes (least squares on the swept parameter);
+//! intervals are over the pairs, as above. Only pairs with a score at every point count.
+//!
 //! A verdict is `positive` or `negative` when the 95 % interval (percentiles 2.5 and 97.5) excludes 0.
 
 mod baseline;
 mod bootstrap;
+mod curve;
 mod outcomes;
 mod overall;
 mod task;
@@ -27,8 +32,8 @@ mod types;
 pub(crate) use baseline::{BASELINES, is_baseline};
 pub use outcomes::Outcomes;
 pub use types::{
-    Choice, Failure, Gain, MethodSummary, MetricSummary, OverallSummary, Summary, TrialCounts,
-    Verdict,
+    Choice, ContrastSummary, CurveSummary, DifferenceSummary, Failure, Gain, MethodSummary,
+    MetricSummary, OverallSummary, PointSummary, SeriesSummary, Summary, TrialCounts, Verdict,
 };
 
 use crate::plan::PlanFile;
@@ -47,6 +52,7 @@ pub fn summarise(plan: &PlanFile, records: &[TrialRecord]) -> Summary {
         experiment: plan.experiment.clone(),
         trials: count(plan, records),
         overall: overall::summarise(plan, &tasks),
+        curves: curve::summarise(plan, records, &tasks),
         results: tasks.into_iter().flat_map(|task| task.methods).collect(),
         failures: records.iter().filter_map(failure).collect(),
     }

@@ -1,13 +1,10 @@
 //! Each method over all tasks that share a main metric.
 
-use super::bootstrap::{interval, resampled_means};
+use super::bootstrap::interval_over_pairs;
 use super::task::{Pair, TaskResults};
 use super::types::{MethodSummary, OverallSummary, Verdict};
 use super::{BASELINES, mean};
 use crate::plan::PlanFile;
-
-/// Below this many pairs, equal signs of all of them are no evidence at 5 %.
-const FEWEST_PAIRS: usize = 6;
 
 /// One summary per main metric that at least two tasks have, and method.
 pub(super) fn summarise(plan: &PlanFile, tasks: &[TaskResults<'_>]) -> Vec<OverallSummary> {
@@ -49,7 +46,7 @@ pub(super) fn summarise(plan: &PlanFile, tasks: &[TaskResults<'_>]) -> Vec<Overa
 }
 
 /// Main metric, and what gains are measured in.
-fn kind<'a>(task: &'a TaskResults<'_>) -> Option<(&'a str, &'a str)> {
+pub(super) fn kind<'a>(task: &'a TaskResults<'_>) -> Option<(&'a str, &'a str)> {
     let scored = |method: &'a MethodSummary| {
         Some((method.metric.as_deref()?, method.gain_metric.as_deref()?))
     };
@@ -76,9 +73,7 @@ fn over_tasks(
         .map(Vec::as_slice)
         .collect();
     let gains = gains(&pairs);
-    let interval = (gains.len() >= FEWEST_PAIRS)
-        .then(|| interval(resampled_means(&gains)))
-        .flatten();
+    let interval = interval_over_pairs(&gains);
     let (gain_low, gain_high) = (interval.map(|i| i.low), interval.map(|i| i.high));
     let gain = mean(&gains);
     let count = |verdict| {

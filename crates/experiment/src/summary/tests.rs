@@ -386,3 +386,201 @@ fn failures_are_listed_and_counted() {
     );
     assert_eq!(summary.failures[0].error, "too slow");
 }
+
+/// A plan with curves of `tca` and `sa` over the number of components, and `coral` beside them.
+fn swept(tasks: usize, seeds: usize) -> PlanFile {
+    let mut plan = plan(tasks, seeds, false);
+    let base = plan.spec.methods[0].clone();
+    let at = |series: &str, at: f64| crate::spec::MethodSpec {
+        name: format!("{series} {at}"),
+        curve: Some(crate::spec::CurvePoint {
+            series: series.to_owned(),
+            parameter: "n_components".to_owned(),
+            at,
+        }),
+        ..base.clone()
+    };
+    // Not in the order of the axis.
+    plan.spec.methods = vec![
+        at("tca", 4.0),
+        at("tca", 1.0),
+        at("tca", 2.0),
+        at("sa", 1.0),
+        at("sa", 2.0),
+        at("sa", 4.0),
+        base,
+    ];
+    let pair = |of: &str, against: &str| (of.to_owned(), against.to_owned());
+    plan.spec.curve.contrasts = vec![pair("tca", "sa"), pair("tca", "coral")];
+    plan
+}
+
+fn right(series: usize, at: usize, task: usize, seed: u64) -> usize {
+    50 + 7 * series + 3 * at * (1 + series) + 2 * task + (seed as usize * (at + series)) % 5
+}
+
+fn on_curves(tasks: usize, seeds: u64) -> Vec<TrialRecord> {
+    let mut records = Vec::new();
+    for task in 0..tasks {
+        let name = ["a", "b"][task];
+        for seed in 0..seeds {
+            for (series, method) in ["tca", "sa"].into_iter().enumerate() {
+                for at in [1, 2, 4] {
+                    records.push(scored(
+                        name,
+                        &format!("{method} {at}"),
+                        seed,
+                        right(series, at, task, seed),
+                        100,
+                    ));
+                }
+            }
+            records.push(scored(name, "coral", seed, 60 + seed as usize, 100));
+        }
+    }
+    records
+}
+
+#[test]
+fn curves_are_means_over_pairs_and_contrasts_are_paired() {
+    let summary = summarise(&swept(2, 3), &on_curves(2, 3));
+    let [all, a, b] = &summary.curves[..] else {
+        panic!("{:?}", summary.curves)
+    };
+    assert_eq!((all.task.as_deref(), all.pairs), (None, Some(6)));
+    assert_eq!(
+        (a.task.as_deref(), b.task.as_deref()),
+        (Some("a"), Some("b"))
+    );
+    assert!(a.contrasts.is_empty() && b.pairs.is_none());
+    let names: Vec<&str> = all
+        .series
+        .iter()
+        .map(|series| series.name.as_str())
+        .collect();
+    assert_eq!(names, ["tca", "sa", "coral"]);
+    let places: Vec<Option<f64>> = all.series[0].points.iter().map(|point| point.at).collect();
+    assert_eq!(places, [Some(1.0), Some(2.0), Some(4.0)]);
+    assert_eq!(all.series[2].points[0].at, None);
+
+    let pairs: Vec<(usize, u64)> = (0..2)
+        .flat_map(|task| (0..3).map(move |seed| (task, seed)))
+        .collect();
+    let mean = |of: &dyn Fn(usize, u64) -> f64| {
+        pairs
+            .iter()
+            .map(|&(task, seed)| of(task, seed))
+            .sum::<f64>()
+            / 6.0
+    };
+    for (place, at) in [1, 2, 4].into_iter().enumerate() {
+        let expected = mean(&|task, seed| right(0, at, task, seed) as f64 / 100.0);
+        assert!((all.series[0].points[place].mean - expected).abs() < 1e-12);
+        let difference = |task, seed| {
+            (right(0, at, task, seed) as f64 - right(1, at, task, seed) as f64) / 100.0
+        };
+        let found = &all.contrasts[0].points[place];
+        assert!((found.difference - mean(&difference)).abs() < 1e-12);
+        assert!(found.low.unwrap() <= found.difference && found.difference <= found.high.unwrap());
+    }
+    // The slope of the mean differences is the mean of the slopes.
+    let y: Vec<f64> = all.contrasts[0]
+        .points
+        .iter()
+        .map(|point| point.difference)
+        .collect();
+    let x = [1.0, 2.0, 4.0];
+    let middle = 7.0 / 3.0;
+    let naive = x.iter().zip(&y).map(|(x, y)| (x - middle) * y).sum::<f64>()
+        / x.iter().map(|x: &f64| (x - middle).powi(2)).sum::<f64>();
+    let contrast = &all.contrasts[0];
+    assert!((contrast.slope.unwrap() - naive).abs() < 1e-12);
+    // `sa` rises twice as fast as `tca` with each of the pairs.
+    assert!(contrast.slope_high.unwrap() < 0.0 && contrast.slope_low < contrast.slope_high);
+    assert_eq!(
+        (
+            contrast.of.as_str(),
+            contrast.against.as_str(),
+            contrast.pairs
+        ),
+        ("tca", "sa", 6)
+    );
+    let level = &all.contrasts[1].points[0];
+    let expected =
+        mean(&|task, seed| (right(0, 1, task, seed) as f64 - 60.0 - seed as f64) / 100.0);
+    assert!((level.difference - expected).abs() < 1e-12);
+}
+
+#[test]
+fn a_pair_that_lacks_a_point_is_left_out_and_few_have_no_interval() {
+    let mut records = on_curves(2, 3);
+    records.retain(|record| !(record.task == "b" && record.seed == 1 && record.method == "sa 2"));
+    let summary = summarise(&swept(2, 3), &records);
+    let all = &summary.curves[0];
+    assert_eq!((all.contrasts[0].pairs, all.contrasts[1].pairs), (5, 6));
+    assert_eq!(
+        (all.contrasts[0].slope_low, all.contrasts[0].points[0].low),
+        (None, None)
+    );
+    assert!(all.contrasts[0].slope.is_some() && all.contrasts[1].slope_low.is_some());
+    // An average of what is there would be one of other pairs at this point than at the next.
+    assert_eq!(all.series[1].points.len(), 2);
+
+    // One task: its own curves have the contrasts.
+    let one = summarise(&swept(1, 2), &on_curves(1, 2));
+    assert_eq!(one.curves.len(), 1);
+    assert_eq!(one.curves[0].contrasts[0].pairs, 2);
+
+    // Seeds that change nothing count once.
+    let mut same = on_curves(2, 1);
+    for seed in [1, 2] {
+        let again: Vec<TrialRecord> = on_curves(2, 1)
+            .into_iter()
+            .map(|record| TrialRecord { seed, ..record })
+            .collect();
+        same.extend(again);
+    }
+    assert_eq!(summarise(&swept(2, 3), &same).curves[0].pairs, Some(2));
+}
+
+#[test]
+fn a_curve_over_tasks_has_the_numbers_of_the_tasks() {
+    let mut plan = plan(2, 2, false);
+    plan.spec.curve.x = Some("rows".into());
+    plan.spec.tasks[0].at = Some(30.0);
+    plan.spec.tasks[1].at = Some(10.0);
+    let records = [
+        scored("a", "coral", 0, 80, 100),
+        scored("b", "coral", 0, 60, 100),
+    ];
+    let summary = summarise(&plan, &records);
+    let [curve] = &summary.curves[..] else {
+        panic!("{:?}", summary.curves)
+    };
+    assert_eq!(
+        (curve.x.as_str(), curve.task.as_deref(), curve.pairs),
+        ("rows", None, None)
+    );
+    let points: Vec<_> = curve.series[0]
+        .points
+        .iter()
+        .map(|point| (point.at.unwrap(), point.mean))
+        .collect();
+    assert_eq!(points, [(10.0, 0.6), (30.0, 0.8)]);
+    let of_b = summary
+        .results
+        .iter()
+        .find(|result| result.task == "b" && result.method == "coral");
+    let metric = &of_b.unwrap().metrics["accuracy"];
+    let first = &curve.series[0].points[0];
+    assert!(metric.ci_low.is_some());
+    assert_eq!(
+        (first.ci_low, first.ci_high),
+        (metric.ci_low, metric.ci_high)
+    );
+    plan.spec.tasks[1].at = None;
+    assert_eq!(
+        summarise(&plan, &records).curves[0].series[0].points.len(),
+        1
+    );
+}

@@ -20,6 +20,9 @@ pub struct Summary {
     pub results: Vec<MethodSummary>,
     /// Every method over all tasks with one main metric, where there are several such tasks.
     pub overall: Vec<OverallSummary>,
+    /// The curves of sweeps and over tasks: those over all tasks first, then those of each task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curves: Vec<CurveSummary>,
     /// The trials without scores.
     pub failures: Vec<Failure>,
 }
@@ -203,6 +206,81 @@ pub struct OverallSummary {
     pub negative: usize,
     /// Tasks with neither.
     pub undecided: usize,
+}
+
+/// Curves over one parameter, or over tasks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CurveSummary {
+    /// The parameter, or what the numbers of the tasks are.
+    pub x: String,
+    /// The task; `None` for the average over several, and where the tasks are the points.
+    pub task: Option<String>,
+    /// The metric.
+    pub metric: String,
+    /// (task, seed) pairs that an average is over; `None` for a task.
+    pub pairs: Option<usize>,
+    /// The curves, in the order of the plan.
+    pub series: Vec<SeriesSummary>,
+    /// What is compared with what; with the average where there are several tasks.
+    pub contrasts: Vec<ContrastSummary>,
+}
+
+/// A curve, or the level of a method that has no sweep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeriesSummary {
+    /// Its name.
+    pub name: String,
+    /// Its points from left to right.
+    pub points: Vec<PointSummary>,
+}
+
+/// The metric at one point of a curve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PointSummary {
+    /// Where it stands; `None` for a level.
+    pub at: Option<f64>,
+    /// The method of the trials.
+    pub method: String,
+    /// The task of the trials; `None` for an average over several.
+    pub task: Option<String>,
+    /// Mean of the metric.
+    pub mean: f64,
+    /// Lower end of its 95 % interval.
+    pub ci_low: Option<f64>,
+    /// Upper end of its 95 % interval.
+    pub ci_high: Option<f64>,
+}
+
+/// How much better one curve is than another, or than a method; above 0 is better.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContrastSummary {
+    /// The curve.
+    pub of: String,
+    /// What it is compared with.
+    pub against: String,
+    /// (task, seed) pairs with a score at every point of both; no interval below six.
+    pub pairs: usize,
+    /// The difference at each point.
+    pub points: Vec<DifferenceSummary>,
+    /// The slope of the difference, by least squares: how much it grows per unit of the parameter.
+    pub slope: Option<f64>,
+    /// Lower end of its 95 % interval.
+    pub slope_low: Option<f64>,
+    /// Upper end of its 95 % interval.
+    pub slope_high: Option<f64>,
+}
+
+/// A difference at one point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DifferenceSummary {
+    /// Where it stands.
+    pub at: f64,
+    /// Averaged over the pairs; above 0 is better.
+    pub difference: f64,
+    /// Lower end of its 95 % interval.
+    pub low: Option<f64>,
+    /// Upper end of its 95 % interval.
+    pub high: Option<f64>,
 }
 
 /// A trial without scores.

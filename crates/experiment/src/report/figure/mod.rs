@@ -1,8 +1,11 @@
 //! The figure of a task: a row per method, its level on the left, its gain on the right, with 95 % intervals.
 
+mod curve;
 mod panel;
 
 use panel::{Canvas, Mark, Panel, TextAt};
+
+pub(super) use curve::{Curve, CurveFigure};
 
 use super::format::{Format, clean};
 use crate::summary::Verdict;

@@ -14,10 +14,10 @@ pub(super) const VERMILION: RGBColor = RGBColor(213, 94, 0);
 pub(super) const ORANGE: RGBColor = RGBColor(230, 159, 0);
 pub(super) const GREY: RGBColor = RGBColor(95, 95, 95);
 pub(super) const INK: RGBColor = RGBColor(30, 30, 30);
-const GRID: RGBColor = RGBColor(225, 225, 225);
+pub(super) const GRID: RGBColor = RGBColor(225, 225, 225);
 
 /// plotters draws on whole pixels, so it draws at three times the size.
-const SCALE: i32 = 3;
+pub(super) const SCALE: i32 = 3;
 
 /// What is drawn on, in pixels of the page.
 pub(super) struct Canvas<'a>(DrawingArea<SVGBackend<'a>, Shift>);
@@ -28,6 +28,7 @@ pub(super) enum Mark {
     Dot,
     Ring,
     Diamond,
+    Square,
     Up,
     Down,
 }
@@ -89,9 +90,42 @@ impl Canvas<'_> {
     }
 
     /// A line between two places of the drawing itself.
-    fn line(&self, places: [(i32, i32); 2], colour: RGBColor, width: u32) -> Result<(), DrawError> {
+    pub(super) fn line(
+        &self,
+        places: [(i32, i32); 2],
+        colour: RGBColor,
+        width: u32,
+    ) -> Result<(), DrawError> {
         self.0
             .draw(&PathElement::new(places, colour.stroke_width(width)))
+    }
+
+    /// A point in a place of the drawing itself.
+    pub(super) fn mark(
+        &self,
+        (x, y): (i32, i32),
+        mark: Mark,
+        colour: RGBColor,
+    ) -> Result<(), DrawError> {
+        let polygon = |corners: Vec<(i32, i32)>| {
+            let corners: Vec<(i32, i32)> = corners
+                .into_iter()
+                .map(|(dx, dy)| (x + dx, y + dy))
+                .collect();
+            self.0.draw(&Polygon::new(corners, colour.filled()))
+        };
+        match mark {
+            Mark::Dot => self.0.draw(&Circle::new((x, y), 14, colour.filled())),
+            Mark::Ring => {
+                self.0.draw(&Circle::new((x, y), 13, WHITE.filled()))?;
+                self.0
+                    .draw(&Circle::new((x, y), 13, colour.stroke_width(5)))
+            }
+            Mark::Diamond => polygon(vec![(0, -18), (18, 0), (0, 18), (-18, 0)]),
+            Mark::Square => polygon(vec![(-13, -13), (13, -13), (13, 13), (-13, 13)]),
+            Mark::Up => polygon(vec![(0, -17), (17, 13), (-17, 13)]),
+            Mark::Down => polygon(vec![(0, 17), (17, -13), (-17, -13)]),
+        }
     }
 }
 
@@ -117,30 +151,11 @@ impl Panel {
         format: Format,
         zero: bool,
     ) -> Self {
-        let ends = estimates.flat_map(|estimate| {
-            let (low, high) = estimate
-                .interval
-                .unwrap_or((estimate.value, estimate.value));
-            [estimate.value, low, high]
-        });
-        let ends = ends
-            .chain(zero.then_some(0.0))
-            .filter(|end| end.is_finite())
-            .map(|end| end * format.scale);
-        let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| {
-            (low.min(end), high.max(end))
-        });
-        let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
-        let room = if high - low > 1e-9 * high.abs().max(low.abs()) {
-            0.07 * (high - low)
-        } else {
-            // One value alone, in the middle of something.
-            if low == 0.0 { 1.0 } else { 0.1 * low.abs() }
-        };
+        let ends = ends_of(estimates).chain(zero.then_some(0.0));
         Self {
             x,
             y,
-            range: (low - room, high + room),
+            range: range(ends.map(|end| end * format.scale)),
             scale: format.scale,
             zero,
         }
@@ -200,25 +215,7 @@ impl Panel {
             }
         }
         let x = self.place(estimate.value * self.scale);
-        let polygon = |corners: Vec<(i32, i32)>| {
-            let corners: Vec<(i32, i32)> = corners
-                .into_iter()
-                .map(|(dx, dy)| (x + dx, y + dy))
-                .collect();
-            canvas.0.draw(&Polygon::new(corners, colour.filled()))
-        };
-        match mark {
-            Mark::Dot => canvas.0.draw(&Circle::new((x, y), 14, colour.filled())),
-            Mark::Ring => {
-                canvas.0.draw(&Circle::new((x, y), 13, WHITE.filled()))?;
-                canvas
-                    .0
-                    .draw(&Circle::new((x, y), 13, colour.stroke_width(5)))
-            }
-            Mark::Diamond => polygon(vec![(0, -18), (18, 0), (0, 18), (-18, 0)]),
-            Mark::Up => polygon(vec![(0, -17), (17, 13), (-17, 13)]),
-            Mark::Down => polygon(vec![(0, 17), (17, -13), (-17, -13)]),
-        }
+        canvas.mark((x, y), mark, colour)
     }
 
     fn place(&self, value: f64) -> i32 {
@@ -228,8 +225,34 @@ impl Panel {
     }
 }
 
+/// Values and the ends of their intervals.
+pub(super) fn ends_of(estimates: impl Iterator<Item = Estimate>) -> impl Iterator<Item = f64> {
+    estimates.flat_map(|estimate| {
+        let (low, high) = estimate
+            .interval
+            .unwrap_or((estimate.value, estimate.value));
+        [estimate.value, low, high]
+    })
+}
+
+/// A range that shows all of the values that are finite, with room at both ends.
+pub(super) fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let finite = values.filter(|value| value.is_finite());
+    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| {
+        (low.min(end), high.max(end))
+    });
+    let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
+    let room = if high - low > 1e-9 * high.abs().max(low.abs()) {
+        0.07 * (high - low)
+    } else {
+        // One value alone, in the middle of something.
+        if low == 0.0 { 1.0 } else { 0.1 * low.abs() }
+    };
+    (low - room, high + room)
+}
+
 /// At most `most` round numbers in a range, and the decimals they need.
-fn ticks((low, high): (f64, f64), most: i32) -> (Vec<f64>, usize) {
+pub(super) fn ticks((low, high): (f64, f64), most: i32) -> (Vec<f64>, usize) {
     let most = f64::from(most.max(2));
     let unit = 10.0_f64.powf(((high - low) / most).log10().floor());
     let ends = |step: f64| ((low / step).ceil(), (high / step).floor());
