@@ -145,7 +145,7 @@ fn the_same_seed_gives_the_same_bits_and_another_does_not() {
 
 #[test]
 fn a_class_that_the_source_lacks_is_no_obstacle() {
-    let (whole, test, _) = problem(0);
+    let (whole, test, _) = problem(6);
     let source = whole.source().unwrap();
     let labels = source.labels.classes("test").unwrap().to_vec();
     let rows: Vec<usize> = (0..labels.len()).filter(|&row| labels[row] != 1).collect();
@@ -264,8 +264,11 @@ fn pretrained() -> (tempfile::TempDir, String, Network) {
 }
 
 fn tensors(fitted: &Fitted) -> translearn_weights::StateDict {
-    let saved = serde_json::to_value(fitted).unwrap();
-    let text = saved["model"]["tensors"].as_str().unwrap();
+    tensors_of(&serde_json::to_value(fitted).unwrap()["model"])
+}
+
+fn tensors_of(model: &Value) -> translearn_weights::StateDict {
+    let text = model["tensors"].as_str().unwrap();
     let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap();
     translearn_weights::StateDict::from_bytes(&bytes, "a model").unwrap()
 }
@@ -453,4 +456,92 @@ fn the_tables_state_the_defaults_and_the_names_stand_where_others_read_them() {
     let mut sorted = listed.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, names);
+}
+
+#[test]
+fn layers_of_the_target_itself_are_those_of_target_only() {
+    let (problem, ..) = problem(12);
+    let labelled = problem.target_labelled().unwrap();
+    let sample =
+        translearn_core::Sample::new(&labelled.features, &labelled.labels, CLASSES).unwrap();
+    let learner = registry().learner("network").unwrap().build(map(learner()));
+    let seed = translearn_core::seed::derive(5, &["learner"]);
+    let base = learner.unwrap().fit_boxed(&sample, seed).unwrap();
+    let base = tensors_of(&serde_json::to_value(&base).unwrap());
+    let transferred = |params: Value| {
+        tensors(&fit_with("layer-transfer", params, self::learner(), 12, 5).unwrap())
+    };
+    let same =
+        |a: &translearn_weights::StateDict, b: &translearn_weights::StateDict| -> Vec<String> {
+            let equal = a
+                .iter()
+                .filter(|(name, tensor)| b.tensor(name).unwrap() == *tensor);
+            equal.map(|(name, _)| name.to_owned()).collect()
+        };
+    let first_two = [
+        "conv1.weight",
+        "bn1.weight",
+        "bn1.bias",
+        "bn1.running_mean",
+        "bn1.running_var",
+    ];
+    let frozen = transferred(json!({"layers": 1, "from": "target"}));
+    let kept = same(&frozen, &base);
+    assert!(
+        first_two
+            .iter()
+            .all(|name| kept.iter().any(|kept| kept == name)),
+        "{kept:?}"
+    );
+    assert!(
+        kept.iter().all(|name| name.contains("conv1")
+            || name.contains("bn1")
+            || name.ends_with("num_batches_tracked")),
+        "{kept:?}"
+    );
+    // The layers of the source are others, and so are those that went on learning.
+    let other = transferred(json!({"layers": 1, "from": "source"}));
+    assert!(
+        !same(&other, &base)
+            .iter()
+            .any(|name| name == "conv1.weight")
+    );
+    let tuned = transferred(json!({"layers": 1, "from": "target", "frozen": false}));
+    assert!(
+        !same(&tuned, &base)
+            .iter()
+            .any(|name| name == "conv1.weight")
+    );
+    // Nothing copied: whose layers they would be does not matter.
+    let none = |from: &str| {
+        predict(
+            &fit_with(
+                "layer-transfer",
+                json!({"layers": 0, "from": from}),
+                self::learner(),
+                12,
+                5,
+            )
+            .unwrap(),
+        )
+    };
+    assert_eq!(none("source"), none("target"));
+}
+
+#[test]
+fn layer_transfer_says_what_it_lacks() {
+    let message = |params: Value, labelled| {
+        let error = fit_with("layer-transfer", params, learner(), labelled, 0);
+        error.unwrap_err().to_string()
+    };
+    let error = message(json!({}), 0);
+    assert!(
+        error.contains("layer-transfer") && error.contains("label"),
+        "{error}"
+    );
+    let error = message(json!({"layers": 4}), 12);
+    assert!(
+        error.contains("`layers` is 4") && error.contains("below 4"),
+        "{error}"
+    );
 }

@@ -9,7 +9,7 @@ use translearn_weights::pretrained;
 
 use super::declare::{at_least, parameter, real};
 use super::model::NetworkModel;
-use super::recipe::{Fit, Labelled, Recipe};
+use super::recipe::{Labelled, Recipe};
 
 /// How the rate falls; see [`Schedule`](crate::train::Schedule).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -317,16 +317,7 @@ impl FitSample for NetworkParams {
         let recipe = Recipe::new(self.clone(), crate::RANDOM, sample.n_classes(), seed)?;
         let source = Labelled::of(sample, INFO.name)?;
         let network = recipe.network()?;
-        let fit = Fit {
-            name: "network",
-            epochs: self.epochs,
-            groups: vec![recipe.group("all", &network, |_| true, 1.0)?],
-            source: &source,
-            others: Vec::new(),
-        };
-        recipe.train(&network, fit, |step| {
-            recipe.task(&network, step, &mut step.pass("source"), None)
-        })?;
+        recipe.train_on(&network, &source)?;
         Ok(recipe.model(network))
     }
 }

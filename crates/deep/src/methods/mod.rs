@@ -5,6 +5,7 @@ mod declare;
 mod deep_coral;
 mod domains;
 mod fine_tune;
+mod layer_transfer;
 mod learner;
 mod model;
 mod pretrained;
@@ -17,6 +18,7 @@ use crate::DeepError;
 pub use dann::DannParams;
 pub use deep_coral::{DeepCoralParams, coral_loss};
 pub use fine_tune::{FineTuneParams, Strategy};
+pub use layer_transfer::{CopiedFrom, LayerTransferParams};
 pub use learner::{Decay, Moves, NetworkParams};
 pub use model::NetworkModel;
 pub use pretrained::PretrainedParams;
@@ -33,6 +35,7 @@ pub fn registry() -> Registry {
         vec![
             MethodEntry::of::<PretrainedParams>(),
             MethodEntry::of::<FineTuneParams>(),
+            MethodEntry::of::<LayerTransferParams>(),
             MethodEntry::of::<DannParams>(),
             MethodEntry::of::<DeepCoralParams>(),
         ],

@@ -355,6 +355,20 @@ impl Recipe {
         Ok(())
     }
 
+    /// Trains what learns of a network on labelled rows and nothing else.
+    pub(super) fn train_on(&self, network: &Network, rows: &Labelled) -> Result<(), DeepError> {
+        let fit = Fit {
+            name: "network",
+            epochs: self.params.epochs,
+            groups: vec![self.group("all", network, |_| true, 1.0)?],
+            source: rows,
+            others: Vec::new(),
+        };
+        self.train(network, fit, |step| {
+            self.task(network, step, &mut step.pass("source"), None)
+        })
+    }
+
     /// What a method returns.
     pub(super) fn fitted(&self, network: Network) -> Fitted {
         Fitted {
