@@ -251,6 +251,7 @@ impl Axis {
                 2,
             )?;
             let label = match print {
+                Some(_) if tick == 0.0 => "0".to_owned(),
                 Some(print) => print(tick),
                 None => format!("{tick:.decimals$}").replace('-', "−"),
             };
