@@ -10,6 +10,7 @@ use translearn_weights::pretrained;
 use super::declare::{at_least, parameter, real};
 use super::model::NetworkModel;
 use super::recipe::{Fit, Labelled, Recipe};
+use crate::backbones;
 
 /// How the rate falls; see [`Schedule`](crate::train::Schedule).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -215,7 +216,7 @@ static INFO: LearnerInfo = LearnerInfo {
         parameter(
             "backbone",
             "\"small-cnn\"",
-            ParamRange::Text,
+            ParamRange::Choice(&backbones::NAMES),
             "The network.",
         ),
         parameter(
