@@ -102,7 +102,7 @@ impl Evaluation {
         prepared: &PreparedTask,
         point: &GridPoint,
     ) -> Result<f64, TrialError> {
-        let method = point.build(registry, &trial.method.use_)?;
+        let method = point.build(registry, &trial.method.use_, &trial.base)?;
         let View { problem, test } = prepared.view(&*method)?;
         let fit = |problem: &TransferProblem| method.fit(problem, trial.seed_for("fit"));
         let (truth, prediction, weights) = match self {

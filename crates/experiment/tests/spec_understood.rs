@@ -76,6 +76,30 @@ fn auto_is_null_where_the_data_may_choose() {
     assert!(tca("gamma = \"median\"").is_err());
 }
 
+#[cfg(feature = "deep")]
+#[test]
+fn auto_is_null_where_a_method_of_networks_may_choose() {
+    let registry = translearn_deep::registry();
+    let method = "[[method]]\nuse = \"fine-tune\"\nweights = \"auto\"\nfreeze_before = [\"auto\", \"fc2\"]\n";
+    let text = format!("{}{method}", &SPEC[..SPEC.find("[[method]]").unwrap()]);
+    let spec = Spec::parse(&text, "wine.toml".as_ref(), &registry).unwrap();
+    let params = &spec.methods[0].params;
+    assert_eq!(params["weights"], serde_json::Value::Null);
+    assert_eq!(params["freeze_before"].to_string(), "[null,\"fc2\"]");
+
+    // A backbone that is misspelt is found before anything runs.
+    let text = text.replace(
+        "weights = \"auto\"",
+        "learner = { use = \"network\", backbone = \"resnet81\" }",
+    );
+    let error = Spec::parse(&text, "wine.toml".as_ref(), &registry).unwrap_err();
+    assert_eq!(error.line, Some(23), "{error}");
+    assert!(
+        error.to_string().contains("did you mean `resnet18`?"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_set_with_splits_gives_the_fit_the_other_one() {
     let target = r#"{ set = "amazon-reviews", domain = "dvd", test_split = "test" }"#;

@@ -38,7 +38,7 @@ pub struct Trial {
     pub seed: u64,
     /// What is measured, in the order of the specification; of these, the metrics of the task's kind apply.
     pub metrics: Vec<Metric>,
-    /// SHA-256 of each set or file of the task.
+    /// SHA-256 of each set or file of the task, and of the weights that the method names.
     pub data: BTreeMap<String, String>,
     /// `cpu` or the accelerator.
     pub device: String,
@@ -107,7 +107,7 @@ pub struct PlanFile {
     pub experiment: String,
     /// The specification as understood, with the baselines that were added at the end of its methods.
     pub spec: Spec,
-    /// SHA-256 of each set or file.
+    /// SHA-256 of each set or file, and of weights that are named.
     pub data: BTreeMap<String, String>,
     /// Versions that decide the numbers.
     pub versions: BTreeMap<String, String>,
@@ -173,7 +173,7 @@ impl Plan {
 /// # Errors
 /// [`SpecError`] for a file that cannot be read.
 pub fn plan(spec: &Spec, registry: &Registry) -> Result<Plan, SpecError> {
-    let data = data::checksums(spec)?;
+    let data = data::checksums(spec, registry)?;
     Ok(expand(spec, registry, &data, &versions()))
 }
 
@@ -204,16 +204,16 @@ pub fn expand(
             .as_ref()
             .map(|features| features.weights.clone());
         let files = task.parts().flat_map(|part| part.from.files());
-        let names: BTreeSet<String> = files.chain(weights).collect();
-        let of_task = |(name, sum): (&String, &String)| {
-            names.contains(name).then(|| (name.clone(), sum.clone()))
-        };
-        let checksums: BTreeMap<_, _> = data.iter().filter_map(of_task).collect();
+        let of_task: BTreeSet<String> = files.chain(weights).collect();
         for method in spec
             .methods
             .iter()
             .filter(|method| method.serves(&task.name))
         {
+            let of_method = method.weights(registry);
+            let is_needed = |name: &String| of_task.contains(name) || of_method.contains(name);
+            let needed = data.iter().filter(|(name, _)| is_needed(name));
+            let checksums: BTreeMap<_, _> = needed.map(|(a, b)| (a.clone(), b.clone())).collect();
             for &seed in &spec.seeds {
                 let mut trial = Trial {
                     schema: SCHEMA,

@@ -1,5 +1,7 @@
 //! Methods: which one, around which learner, with which parameters, and how a grid of them is decided.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use translearn_core::{Registry, TransferError, TransferMethod};
@@ -16,7 +18,7 @@ use super::is_none_or_default;
 /// | `select` | how a grid is decided: see [`SelectBy`] | `"source-cv"` |
 /// | `folds` | folds of the cross-validation | 5 |
 /// | `tasks` | the tasks it is run on | all |
-/// | anything else | a parameter of the method; a list of values is a grid, `"auto"` leaves the choice to the data where that is allowed | its default |
+/// | anything else | a parameter of the method; a list of values is a grid, `"auto"` leaves the choice to the data or the method where that is allowed, and files of weights are relative to the specification's folder | its default |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MethodSpec {
     /// Its name in results.
@@ -90,7 +92,7 @@ pub struct GridPoint {
 }
 
 impl GridPoint {
-    /// Builds the method.
+    /// Builds the method; files of weights are relative to `base`.
     ///
     /// # Errors
     /// [`TransferError`] for what the registry refuses.
@@ -98,12 +100,21 @@ impl GridPoint {
         &self,
         registry: &Registry,
         method: &str,
+        base: &Path,
     ) -> Result<Box<dyn TransferMethod>, TransferError> {
-        let learner = self
-            .learner
+        let Self {
+            params, learner, ..
+        } = self.with_paths(registry, method, base);
+        let learner = learner
             .as_ref()
             .map(|learner| (learner.use_.as_str(), learner.params.clone()));
-        registry.build(method, self.params.clone(), learner)
+        registry.build(method, params, learner)
+    }
+
+    /// Its parameters, and those of its learner as `learner.<name>`.
+    pub(crate) fn flat_params(&self) -> Map<String, Value> {
+        let learner = self.learner.iter().flat_map(|learner| &learner.params);
+        flatten(&self.params, learner)
     }
 }
 
@@ -166,7 +177,7 @@ impl MethodSpec {
 }
 
 /// The parameters of a method, and those of its learner as `learner.<name>`.
-pub(crate) fn flatten<'a>(
+fn flatten<'a>(
     params: &Map<String, Value>,
     learner: impl IntoIterator<Item = (&'a String, &'a Value)>,
 ) -> Map<String, Value> {

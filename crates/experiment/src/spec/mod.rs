@@ -42,6 +42,7 @@ mod parse_method;
 mod parse_task;
 mod section;
 mod task;
+mod weights;
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +51,6 @@ use translearn_core::Registry;
 use translearn_core::metrics::Metric;
 
 pub use error::{SpecError, SpecProblem};
-pub(crate) use method::flatten;
 pub use method::{GridPoint, LearnerSpec, MethodSpec, SelectBy};
 pub use task::{Draw, FeaturesSpec, Kind, Origin, Output, Part, TaskSpec};
 pub use translearn_data::preprocess::Step;
