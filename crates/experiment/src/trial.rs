@@ -172,14 +172,17 @@ fn fit_and_predict(
     prepared: &PreparedTask,
     record: &mut TrialRecord,
 ) -> Result<Prediction, TrialError> {
+    // All points of a grid see the same view, and decoding its images is no part of a fit.
+    let build = |point: &GridPoint| point.build(registry, &trial.method.use_, &trial.base);
+    let view = prepared.view(&*build(&trial.method.first_point())?)?;
+    record.n_features = Some(n_features(view));
+
     let start = Instant::now();
     let (point, selected): (GridPoint, Option<Selected>) =
-        select::choose(trial, registry, prepared)?;
-    let method = point.build(registry, &trial.method.use_, &trial.base)?;
+        select::choose(trial, registry, prepared, view)?;
+    let method = build(&point)?;
     record.params = point.flat_params();
     record.selected = selected;
-    let view = prepared.view(&*method)?;
-    record.n_features = Some(n_features(view));
     let fitted = method.fit(&view.problem, trial.seed_for("fit"))?;
     record.fit_seconds = Some(start.elapsed().as_secs_f64());
     record.ess = fitted.trace.effective_sample_size();

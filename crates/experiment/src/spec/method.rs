@@ -135,6 +135,15 @@ impl MethodSpec {
         flatten(&self.params, learner)
     }
 
+    /// The first of [`MethodSpec::grid`], which is the only one where nothing varies.
+    pub(crate) fn first_point(&self) -> GridPoint {
+        let first = |(name, value): (String, Value)| match value {
+            Value::Array(values) => Some((name, values.into_iter().next()?)),
+            _ => None,
+        };
+        self.at(self.flat_params().into_iter().filter_map(first).collect())
+    }
+
     /// Every choice of parameters: the first that varies varies slowest, the learner's come last.
     pub fn grid(&self) -> Vec<GridPoint> {
         let mut points = vec![Map::new()];
@@ -219,6 +228,7 @@ mod tests {
             line: 1,
         };
         let grid = method.grid();
+        assert_eq!(method.first_point(), grid[0]);
         let varying: Vec<Value> = grid
             .iter()
             .map(|point| Value::Object(point.varying.clone()))
