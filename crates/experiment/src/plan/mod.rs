@@ -40,7 +40,7 @@ pub struct Trial {
     pub metrics: Vec<Metric>,
     /// SHA-256 of each set or file of the task, and of the weights that the method names.
     pub data: BTreeMap<String, String>,
-    /// `cpu` or the accelerator.
+    /// The kind of device that its network computes on, `cpu` or `cuda`; `cpu` for what trains none.
     pub device: String,
     /// Versions that decide the numbers.
     pub versions: BTreeMap<String, String>,
@@ -111,8 +111,16 @@ pub struct PlanFile {
     pub data: BTreeMap<String, String>,
     /// Versions that decide the numbers.
     pub versions: BTreeMap<String, String>,
+    /// The kind of device that networks compute on; `cpu` where none is trained.
+    #[serde(default = "cpu")]
+    pub device: String,
     /// The trials' identifiers, in order.
     pub trials: Vec<String>,
+}
+
+/// The device of every plan until it is put [on another](Plan::on_device).
+fn cpu() -> String {
+    "cpu".to_owned()
 }
 
 /// The trials of an experiment.
@@ -125,11 +133,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The same trials on another kind of device, `cuda` in place of `cpu`: other trials, for they give other bits.
+    /// The same trials with networks on another kind of device, `cuda` in place of `cpu`: other trials, for they give other
+    /// bits. What trains no network computes on the CPU, and is the same trial on every device.
     #[must_use]
-    pub fn on_device(mut self, kind: &str) -> Self {
-        for trial in &mut self.trials {
+    pub fn on_device(mut self, kind: &str, registry: &Registry) -> Self {
+        let trials = self.trials.iter_mut();
+        for trial in trials.filter(|trial| trial.method.takes_images(registry)) {
             kind.clone_into(&mut trial.device);
+            kind.clone_into(&mut self.file.device);
             trial.id = trial.hash();
         }
         self.file.trials = self.trials.iter().map(|trial| trial.id.clone()).collect();
@@ -227,7 +238,7 @@ pub fn expand(
                     seed,
                     metrics: spec.metrics.clone(),
                     data: checksums.clone(),
-                    device: "cpu".to_owned(),
+                    device: cpu(),
                     versions: versions.clone(),
                     timeout_seconds: spec.timeout_seconds,
                     memory_limit: spec.memory_limit,
@@ -244,6 +255,7 @@ pub fn expand(
         spec,
         data: data.clone(),
         versions: versions.clone(),
+        device: cpu(),
         trials: trials.iter().map(|trial| trial.id.clone()).collect(),
     };
     Plan { file, trials }

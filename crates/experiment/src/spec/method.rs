@@ -129,6 +129,17 @@ impl MethodSpec {
             .is_none_or(|tasks| tasks.iter().any(|name| name == task))
     }
 
+    /// Whether it takes images as they are, and so does its learner: what does trains networks, on the device that is asked
+    /// for. All others compute on the CPU.
+    pub fn takes_images(&self, registry: &Registry) -> bool {
+        let learner = self.learner.as_ref().is_none_or(|learner| {
+            let entry = registry.learner(&learner.use_);
+            entry.is_ok_and(|entry| entry.info.images)
+        });
+        let method = registry.method(&self.use_);
+        learner && method.is_ok_and(|entry| entry.info.needs.images)
+    }
+
     /// The parameters of the method, and those of the learner as `learner.<name>`.
     pub fn flat_params(&self) -> Map<String, Value> {
         let learner = self.learner.iter().flat_map(|learner| &learner.params);
