@@ -151,3 +151,32 @@ fn what_was_understood_survives_json() {
     let again: Spec = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_string(&again).unwrap(), text);
 }
+
+#[cfg(feature = "deep")]
+#[test]
+fn images_are_not_shrunk_below_what_a_network_takes() {
+    let registry = translearn_deep::registry();
+    let parse = |task: &str, learner: &str| {
+        let text = format!(
+            "schema = 1\nname = \"images\"\nmetrics = [\"accuracy\"]\n[[task]]\nname = \"a\"\nkind = \"images\"\n\
+             source = {{ file = \"old\" }}\ntarget = {{ file = \"new\" }}\n{task}\n[[method]]\nuse = \"dann\"\n\
+             learner = {{ use = \"network\", {learner} }}\n"
+        );
+        Spec::parse(&text, "images.toml".as_ref(), &registry).map_err(|error| error.to_string())
+    };
+    for (learner, side) in [
+        ("backbone = \"xception\"", 341),
+        ("backbone = [\"small-cnn\", \"inception-v3\"]", 341),
+        ("backbone = \"resnet18\", image_size = [224, 384]", 438),
+    ] {
+        let error = parse("", learner).unwrap_err();
+        let advice = format!("method `dann` takes {side}; say `image_side = {side}` in the task");
+        assert!(error.starts_with("`images.toml` line 4"), "{error}");
+        assert!(error.contains(&advice), "{error}");
+        assert!(parse(&format!("image_side = {side}"), learner).is_ok());
+    }
+    assert!(parse("", "backbone = \"resnet18\"").is_ok());
+    let small = "backbone = \"xception\", image_size = 224";
+    assert!(parse("", small).is_ok());
+    assert!(parse("image_side = 128", "backbone = \"resnet18\"").is_err());
+}

@@ -41,6 +41,7 @@ mod parse;
 mod parse_method;
 mod parse_task;
 mod section;
+mod side;
 mod task;
 mod weights;
 
