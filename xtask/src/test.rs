@@ -18,7 +18,17 @@ pub(crate) const EVERYTHING: [&[&str]; 2] = [
     &["--package", "translearn-experiment", "--features", "deep"],
 ];
 /// What of the runner depends on networks.
-const WITH_NETWORKS: [&str; 4] = ["--test", "deep_features", "--test", "spec_committed"];
+const WITH_NETWORKS: [&str; 9] = [
+    "--lib",
+    "--test",
+    "cli_run",
+    "--test",
+    "deep_features",
+    "--test",
+    "spec_committed",
+    "--test",
+    "spec_understood",
+];
 
 /// Run every test, doctests included, then those of the example crates outside the workspace.
 #[derive(Debug, Default, Args)]

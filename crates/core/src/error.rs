@@ -193,6 +193,10 @@ pub enum TransferError {
     /// An error of the library that a method computes with, in its own words.
     #[error("{0}")]
     Backend(String),
+    /// The library that a method computes with has no memory for it; in its own words. Whether it comes to this depends on
+    /// the machine and on what else runs there.
+    #[error("{0}")]
+    OutOfMemory(String),
     /// An error that came up through linfa.
     #[error("linfa: {0}")]
     Linfa(String),

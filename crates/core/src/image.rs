@@ -144,7 +144,14 @@ impl ImageRows {
 
 impl FromIterator<Image> for ImageRows {
     fn from_iter<I: IntoIterator<Item = Image>>(images: I) -> Self {
-        Self(images.into_iter().map(Arc::new).collect())
+        images.into_iter().map(Arc::new).collect()
+    }
+}
+
+/// Images that are shared with whoever else holds them.
+impl FromIterator<Arc<Image>> for ImageRows {
+    fn from_iter<I: IntoIterator<Item = Arc<Image>>>(images: I) -> Self {
+        Self(images.into_iter().collect())
     }
 }
 

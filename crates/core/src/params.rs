@@ -50,6 +50,11 @@ pub enum ParamRange {
     Text,
     /// As [`ParamRange::Text`], or `null` for "choose".
     TextOrAuto,
+    /// What names the weights of a network: published ones, a file, or `"random"` for none. A runner looks for the file
+    /// beside its specification.
+    Weights,
+    /// As [`ParamRange::Weights`], or `null` for "choose".
+    WeightsOrAuto,
     /// As [`ParamRange::Positive`], or `null` for "choose from the data".
     PositiveOrAuto,
     /// As [`ParamRange::Integer`], or `null` for "choose from the data" or "no limit".
@@ -62,6 +67,26 @@ pub enum ParamRange {
 }
 
 impl ParamRange {
+    /// Whether `null` is a value: "choose", "choose from the data" or "no limit".
+    pub fn admits_null(self) -> bool {
+        self.admits(&Value::Null)
+    }
+
+    /// Whether its values name weights, which may be files.
+    pub fn names_weights(self) -> bool {
+        matches!(self, Self::Weights | Self::WeightsOrAuto)
+    }
+
+    /// The range in words for a value outside it; for a slip of the pen with the word that was meant.
+    fn describe_to(self, value: &Value) -> String {
+        let nearest = match (self, value.as_str()) {
+            (Self::Choice(words), Some(given)) => nearest_name(given, words.iter().copied()),
+            _ => None,
+        };
+        let hint = nearest.map_or_else(String::new, |word| format!("; did you mean `{word}`?"));
+        format!("{self}{hint}")
+    }
+
     fn admits(self, value: &Value) -> bool {
         match self {
             Self::Real { low, high } => value.as_f64().is_some_and(|v| (low..=high).contains(&v)),
@@ -71,8 +96,8 @@ impl ParamRange {
             }
             Self::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Self::Flag => value.is_boolean(),
-            Self::Text => value.as_str().is_some_and(|text| !text.is_empty()),
-            Self::TextOrAuto => value.is_null() || Self::Text.admits(value),
+            Self::Text | Self::Weights => value.as_str().is_some_and(|text| !text.is_empty()),
+            Self::TextOrAuto | Self::WeightsOrAuto => value.is_null() || Self::Text.admits(value),
             Self::PositiveOrAuto => value.is_null() || Self::Positive.admits(value),
             Self::IntegerOrAuto { low, high } => {
                 value.is_null() || Self::Integer { low, high }.admits(value)
@@ -99,6 +124,8 @@ impl std::fmt::Display for ParamRange {
             Self::Flag => write!(f, "true | false"),
             Self::Text => write!(f, "text"),
             Self::TextOrAuto => write!(f, "text or null"),
+            Self::Weights => write!(f, "weights"),
+            Self::WeightsOrAuto => write!(f, "weights or null"),
             Self::PositiveOrAuto => write!(f, "(0, ∞) or null"),
             Self::IntegerOrAuto { low, high } => {
                 integers(f, low, high)?;
@@ -130,7 +157,7 @@ pub fn check_params(
             return Err(TransferError::InvalidParameter {
                 name: name.clone(),
                 value: value.to_string(),
-                range: info.range.to_string(),
+                range: info.range.describe_to(value),
             });
         }
     }
@@ -250,6 +277,10 @@ mod tests {
         assert_eq!(
             read(r#"{"kernel": "cubic"}"#),
             "`kernel` = \"cubic\" is outside \"linear\" | \"rbf\""
+        );
+        assert_eq!(
+            read(r#"{"kernel": "liner"}"#),
+            "`kernel` = \"liner\" is outside \"linear\" | \"rbf\"; did you mean `linear`?"
         );
         assert_eq!(
             read(r#"{"lamda": 1}"#),

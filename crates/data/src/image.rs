@@ -202,8 +202,8 @@ impl Images {
         })
     }
 
-    /// Whether the image at `index` looks whole from its first and last bytes. Far cheaper than decoding it, and most
-    /// files that are broken are found.
+    /// Whether the image at `index` looks whole: it begins like an image, has a size, and has an end. Its file is read and
+    /// not decoded, which is far cheaper, and most files that are broken are found.
     ///
     /// # Errors
     /// [`DataError::Decode`] and [`DataError::Io`].

@@ -1,17 +1,16 @@
 //! A backbone with the weights it was published with, or a user's own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tch::{Device, Tensor};
 use translearn_assets::{Cache, Sha256};
-use translearn_weights::{StateDict, pretrained};
+use translearn_weights::{Source, StateDict};
+
+pub use translearn_weights::RANDOM;
 
 use crate::backbones::{self, Backbone, Pixels};
 use crate::network::copy_of;
 use crate::{DeepError, Extractor, InputShape, Network, Transform};
-
-/// First values as a control: what the layout of a network alone is worth.
-pub const RANDOM: &str = "random";
 
 /// A backbone, where its weights come from, and how images have to come to it.
 ///
@@ -31,27 +30,17 @@ pub struct Pretrained {
     transform: Transform,
 }
 
-#[derive(Debug, Clone)]
-enum Source {
-    Random,
-    File(PathBuf),
-    /// Any of the files that hold them, or this one.
-    Published(&'static pretrained::Pretrained, Option<String>),
-}
-
 impl Pretrained {
-    /// A backbone by name, with `weights`: the name of published ones (`name/file` for one of several files that hold them),
-    /// `"random"`, or a file relative to `base`.
+    /// A backbone by name, with `weights` as [`Source`] names them; a file is relative to `base`.
     ///
     /// # Errors
     /// [`DeepError::Unknown`] for a name that is no backbone, and for weights that are neither known nor a file.
     pub fn find(backbone: &str, weights: &str, base: &Path) -> Result<Self, DeepError> {
         let backbone = backbones::find(backbone)?;
         let mut transform = backbone.transform();
-        let file = base.join(weights);
-        let source = if weights == RANDOM {
-            Source::Random
-        } else if let Some((published, file)) = published(weights) {
+        let source = Source::find(weights, base)
+            .ok_or_else(|| DeepError::unknown("weights or file", weights, Source::names()))?;
+        if let Source::Published(published, _) = &source {
             if published.backbone != backbone.name {
                 return Err(DeepError::OtherBackbone {
                     weights: weights.to_owned(),
@@ -61,14 +50,7 @@ impl Pretrained {
             }
             transform.mean.clone_from(&published.mean);
             transform.std.clone_from(&published.std);
-            Source::Published(published, file)
-        } else if file.is_file() {
-            Source::File(file)
-        } else {
-            let published = pretrained::all().iter().map(|weights| weights.id.as_str());
-            let known = published.chain([RANDOM]);
-            return Err(DeepError::unknown("weights or file", weights, known));
-        };
+        }
         Ok(Self {
             backbone,
             source,
@@ -198,17 +180,6 @@ impl Pretrained {
     }
 }
 
-/// Published weights by their name, or by `name/file` for one of the files that hold them.
-fn published(weights: &str) -> Option<(&'static pretrained::Pretrained, Option<String>)> {
-    if let Ok(published) = pretrained::get(weights) {
-        return Some((published, None));
-    }
-    let (id, file) = weights.split_once('/')?;
-    let published = pretrained::get(id).ok()?;
-    let known = published.files.iter().any(|known| known == file);
-    known.then(|| (published, Some(file.to_owned())))
-}
-
 /// Loads every tensor; only those of the layer that is spared may be missing or of another shape.
 fn load_all_but(
     network: &mut Network,
@@ -258,9 +229,7 @@ impl Backbone {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
-    use translearn_weights::RawTensor;
+    use translearn_weights::{RawTensor, pretrained};
 
     use super::*;
 
@@ -303,8 +272,10 @@ mod tests {
             all.map(|(name, tensor)| (name.to_owned(), tensor.clone()))
                 .collect()
         };
-        let write =
-            |tensors: Vec<(String, RawTensor)>| fs::write(&file, safetensors(&tensors)).unwrap();
+        let write = |tensors: Vec<(String, RawTensor)>| {
+            let state = StateDict::from_tensors("own", tensors).unwrap();
+            state.write(&file).unwrap();
+        };
         let weights =
             || Pretrained::find("cifar-resnet20", "own.safetensors", folder.path()).unwrap();
         write(tensors(&|_| true));
@@ -331,19 +302,6 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("missing      layer3.0.bn1.bias"), "{error}");
-    }
-
-    /// The format: the length of a header, the header, the numbers.
-    fn safetensors(tensors: &[(String, RawTensor)]) -> Vec<u8> {
-        let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
-        for (name, tensor) in tensors {
-            let from = data.len();
-            data.extend_from_slice(tensor.data());
-            let entry = serde_json::json!({"dtype": "F32", "shape": tensor.shape(), "data_offsets": [from, data.len()]});
-            header.insert(name.clone(), entry);
-        }
-        let header = serde_json::to_vec(&header).unwrap();
-        [&(header.len() as u64).to_le_bytes()[..], &header, &data].concat()
     }
 
     #[test]

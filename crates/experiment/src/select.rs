@@ -8,7 +8,7 @@
 //!
 //! The score is accuracy, or −RMSE for regression, over all held-out rows together. The first of equals wins. All methods
 //! and grid points of a (task, seed) see the same folds. A point that cannot be fitted has no score; when no point has
-//! one, the trial fails with the first reason.
+//! one, the trial fails with the first reason. Where a point runs out of memory, the trial fails.
 
 use ndarray::{Array1, Axis};
 use rayon::prelude::*;
@@ -24,7 +24,7 @@ use crate::record::{GridScore, Selected};
 use crate::spec::{GridPoint, Output, SelectBy};
 use crate::trial::TrialError;
 
-/// The grid point to fit, and how it was chosen; `None` for a method without grid.
+/// The grid point to fit, and how it was chosen; `None` for a method without grid. `view` is what all points see.
 ///
 /// # Errors
 /// [`TrialError`] when no grid point can be fitted.
@@ -32,11 +32,12 @@ pub fn choose(
     trial: &Trial,
     registry: &Registry,
     prepared: &PreparedTask,
+    view: &View,
 ) -> Result<(GridPoint, Option<Selected>), TrialError> {
-    let mut grid = trial.method.grid();
     let Some(by) = trial.method.select else {
-        return Ok((grid.remove(0), None));
+        return Ok((trial.method.first_point(), None));
     };
+    let mut grid = trial.method.grid();
     let evaluation = match by {
         SelectBy::Oracle => Evaluation::Oracle,
         SelectBy::SourceCv => Evaluation::Folds(folds(trial, prepared)?, None),
@@ -50,11 +51,18 @@ pub fn choose(
             Evaluation::Folds(folds(trial, prepared)?, Some(weights))
         }
     };
-    // Points are independent: side by side they use the cores better than one by one, and their order stays.
-    let outcomes: Vec<Result<f64, TrialError>> = grid
-        .par_iter()
-        .map(|point| evaluation.score(trial, registry, prepared, point))
-        .collect();
+    let score = |point: &GridPoint| evaluation.score(trial, registry, prepared, view, point);
+    let outcomes: Vec<Result<f64, TrialError>> = if view.test.images().is_some() {
+        // A network uses the cores by itself, and several would need the memory several times over.
+        grid.iter().map(score).collect()
+    } else {
+        // Points are independent: side by side they use the cores better than one by one, and their order stays.
+        grid.par_iter().map(score).collect()
+    };
+    // A point left out for want of memory would let the machine decide which one is chosen.
+    if let Some(error) = outcomes.iter().find_map(out_of_memory) {
+        return Err(error);
+    }
     let mut best: Option<(usize, f64)> = None;
     for (index, outcome) in outcomes.iter().enumerate() {
         if let Ok(score) = outcome
@@ -87,6 +95,15 @@ pub fn choose(
     Ok((chosen, Some(selected)))
 }
 
+fn out_of_memory<T>(outcome: &Result<T, TrialError>) -> Option<TrialError> {
+    match outcome {
+        Err(TrialError::Transfer(error @ TransferError::OutOfMemory(_))) => {
+            Some(error.clone().into())
+        }
+        _ => None,
+    }
+}
+
 /// What a grid point is scored on.
 enum Evaluation {
     /// Held-out rows of each fold, and a weight per labelled source row.
@@ -100,10 +117,10 @@ impl Evaluation {
         trial: &Trial,
         registry: &Registry,
         prepared: &PreparedTask,
+        View { problem, test }: &View,
         point: &GridPoint,
     ) -> Result<f64, TrialError> {
-        let method = point.build(registry, &trial.method.use_)?;
-        let View { problem, test } = prepared.view(&*method)?;
+        let method = point.build(registry, &trial.method.use_, &trial.base)?;
         let fit = |problem: &TransferProblem| method.fit(problem, trial.seed_for("fit"));
         let (truth, prediction, weights) = match self {
             Self::Oracle => {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use serde_json::Map;
 use translearn_core::{Labels, Prediction, Registry, TransferError};
 
 use crate::SCHEMA;
@@ -11,7 +10,7 @@ use crate::plan::Trial;
 use crate::prepare::{PrepareError, PreparedTask, View};
 use crate::record::{Selected, Status, TrialRecord};
 use crate::select;
-use crate::spec::{GridPoint, flatten};
+use crate::spec::GridPoint;
 use crate::summary::Outcomes;
 
 /// Why a trial has no scores.
@@ -173,17 +172,17 @@ fn fit_and_predict(
     prepared: &PreparedTask,
     record: &mut TrialRecord,
 ) -> Result<Prediction, TrialError> {
+    // All points of a grid see the same view, and decoding its images is no part of a fit.
+    let build = |point: &GridPoint| point.build(registry, &trial.method.use_, &trial.base);
+    let view = prepared.view(&*build(&trial.method.first_point())?)?;
+    record.n_features = Some(n_features(view));
+
     let start = Instant::now();
     let (point, selected): (GridPoint, Option<Selected>) =
-        select::choose(trial, registry, prepared)?;
-    let method = point.build(registry, &trial.method.use_)?;
-    let learner = method
-        .learner()
-        .map_or_else(Map::new, |learner| learner.params());
-    record.params = flatten(&method.params(), &learner);
+        select::choose(trial, registry, prepared, view)?;
+    let method = build(&point)?;
+    record.params = point.flat_params();
     record.selected = selected;
-    let view = prepared.view(&*method)?;
-    record.n_features = Some(n_features(view));
     let fitted = method.fit(&view.problem, trial.seed_for("fit"))?;
     record.fit_seconds = Some(start.elapsed().as_secs_f64());
     record.ess = fitted.trace.effective_sample_size();

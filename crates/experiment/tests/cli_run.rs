@@ -202,6 +202,13 @@ fn a_plan_is_one_line_of_json_or_one_command_each() {
     );
     assert!(!lab.path("target").exists(), "a plan writes nothing");
 
+    // A plan may be made where the device is not; what trains no network is the same trial on it.
+    let on_cuda = lab.run(&["plan", &spec, "--device", "cuda:1"]);
+    assert_eq!(on_cuda.stdout, done.stdout, "{}", on_cuda.stderr);
+    let on_cuda = lab.run(&["plan", &spec, "--device", "cuda:1", "--commands"]);
+    assert!(on_cuda.stdout.contains(" --device cuda:1 "));
+    assert_eq!(lab.run(&["plan", &spec, "--device", "gpu"]).code, Some(2));
+
     // The commands, run by a shell in any order and joined, are the run.
     let commands = lab.run(&["plan", &spec, "--commands"]).stdout;
     let mut lines: Vec<&str> = commands.lines().collect();

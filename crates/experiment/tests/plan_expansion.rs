@@ -10,8 +10,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+use translearn_core::{FitSample, LearnerInfo, Sample, TransferError};
 use translearn_experiment::plan::{Plan, Trial, expand, plan, versions};
 use translearn_experiment::spec::Spec;
+use translearn_learners::NcmParams;
 
 const SPEC: &str = r#"schema = 1
 name = "wine"
@@ -239,17 +242,54 @@ fn an_identifier_changes_with_what_decides_the_numbers_and_with_nothing_else() {
     assert_eq!(changed(&SPEC.replace("k = [1, 5]", "k = [1, 7]")), 12);
 }
 
-#[test]
-fn another_kind_of_device_makes_other_trials() {
-    let on_cpu = fixed(SPEC);
-    assert_eq!(on_cpu.clone().on_device("cpu"), on_cpu);
-    let on_cuda = on_cpu.clone().on_device("cuda");
-    assert_eq!(ids(&on_cuda), on_cuda.file.trials);
-    for (cpu, cuda) in on_cpu.trials.iter().zip(&on_cuda.trials) {
-        assert_ne!(cpu.id, cuda.id);
-        assert_eq!((cpu.device.as_str(), cuda.device.as_str()), ("cpu", "cuda"));
-        assert_eq!(cpu.task, cuda.task);
+/// A learner of images, as `network` is one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Pictures {}
+
+impl FitSample for Pictures {
+    type Model = <NcmParams as FitSample>::Model;
+
+    const INFO: &'static LearnerInfo = &LearnerInfo {
+        name: "pictures",
+        images: true,
+        parameters: &[],
+        ..*<NcmParams as FitSample>::INFO
+    };
+
+    fn fit_checked(&self, sample: &Sample<'_>, seed: u64) -> Result<Self::Model, TransferError> {
+        NcmParams::default().fit_checked(sample, seed)
     }
+}
+
+#[test]
+fn another_kind_of_device_makes_other_trials_of_what_trains_networks_alone() {
+    let registry = translearn_classical::registry().with_learner::<Pictures>();
+    let networks = "[[method]]\nuse = 'source-only'\nname = 'network'\nlearner = { use = 'pictures' }\n\
+                    [[method]]\nuse = 'coral'\nname = 'never'\nlearner = { use = 'pictures' }\n";
+    let text = format!("{SPEC}{networks}");
+    let spec = Spec::parse(&text, Path::new("specs/wine.toml"), &registry).unwrap();
+    let on_cpu = expand(&spec, &registry, &BTreeMap::new(), &versions());
+    assert_eq!(on_cpu.file.device, "cpu");
+    assert_eq!(on_cpu.clone().on_device("cpu", &registry), on_cpu);
+    let on_cuda = on_cpu.clone().on_device("cuda", &registry);
+    assert_eq!(on_cuda.file.device, "cuda");
+    assert_eq!(ids(&on_cuda), on_cuda.file.trials);
+    let mut moved = BTreeSet::new();
+    for (cpu, cuda) in on_cpu.trials.iter().zip(&on_cuda.trials) {
+        if cpu.id == cuda.id {
+            assert_eq!(cpu, cuda);
+        } else {
+            assert_eq!((cpu.device.as_str(), cuda.device.as_str()), ("cpu", "cuda"));
+            assert_eq!((&cpu.task, &cpu.method), (&cuda.task, &cuda.method));
+            moved.insert(cpu.method.name.as_str());
+        }
+    }
+    let expected = ["network", "pooled (pictures)", "target-only (pictures)"];
+    assert_eq!(moved, BTreeSet::from(expected));
+
+    // Without networks a plan is the same on every device.
+    let classical = fixed(SPEC);
+    assert_eq!(classical.clone().on_device("cuda", &registry), classical);
 }
 
 #[test]

@@ -148,3 +148,32 @@ fn trials_of_a_task_share_decoded_images() {
     assert_eq!(before.test, after.test);
     assert_ne!(before.problem, after.problem);
 }
+
+#[test]
+fn images_that_are_not_drawn_are_not_decoded() {
+    let folder = folder();
+    let task =
+        "target = { file = 'new' }\nsource_sample = { count = 12 }\ntarget_sample = { count = 9 }";
+    let trial = trial(folder.path(), task);
+    let drawn = PreparedTask::of(&trial).unwrap();
+    let before = drawn.images().unwrap().unwrap().clone();
+    let source = values(&before.problem.source().unwrap().features);
+    let target = values(before.problem.target_features());
+    assert_eq!((source.len(), target.len()), (12, 9));
+    for (class, name) in ["a", "b", "c"].iter().enumerate() {
+        for i in 0..10 {
+            for (domain, drawn) in [("old", &source), ("new", &target)] {
+                if !drawn.contains(&(60 * class + i)) {
+                    let path = folder.path().join(format!("{domain}/{name}/{i}.png"));
+                    fs::write(path, "no image").unwrap();
+                }
+            }
+        }
+    }
+    let again = PreparedTask::of(&trial).unwrap();
+    let again = again.images().unwrap().unwrap();
+    assert_eq!(again.problem, before.problem);
+    // Another seed draws others, and meets what is broken.
+    let other = PreparedTask::of(&Trial { seed: 7, ..trial }).unwrap();
+    assert!(other.images().is_err());
+}

@@ -13,14 +13,18 @@ mod common;
 
 use std::fs;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use common::{Done, Lab, by_method};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     Features, FitSample, Image, LearnerInfo, Outputs, ParamInfo, ParamRange, Prediction, Predictor,
-    Sample, TransferError,
+    Registry, Sample, TransferError,
 };
+use translearn_experiment::prepare::PreparedTask;
+use translearn_experiment::{TrialRecord, plan::plan, spec::Spec, trial};
 
 /// The class whose mean is nearest, by one number an image.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +40,10 @@ impl Default for BrightnessParams {
         }
     }
 }
+
+/// Fits at work in this process, now and at most.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+static MOST_RUNNING: AtomicUsize = AtomicUsize::new(0);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Brightness {
@@ -75,13 +83,20 @@ impl FitSample for BrightnessParams {
         parameters: &[ParamInfo {
             name: "statistic",
             default: "\"mean\"",
-            range: ParamRange::Choice(&["mean", "first"]),
-            doc: "The mean of all pixels, or the first one.",
+            range: ParamRange::Choice(&["mean", "first", "memory"]),
+            doc: "The mean of all pixels, the first one, or more memory than there is.",
         }],
         reference: "",
     };
 
     fn fit_checked(&self, sample: &Sample<'_>, _: u64) -> Result<Brightness, TransferError> {
+        let running = 1 + RUNNING.fetch_add(1, Ordering::SeqCst);
+        MOST_RUNNING.fetch_max(running, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(2));
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+        if self.statistic == "memory" {
+            return Err(TransferError::OutOfMemory("no memory is left".to_owned()));
+        }
         let classes = sample.labels().classes("brightness")?;
         let values = numbers(&self.statistic, sample.features())?;
         let mut sums = Array2::zeros((sample.n_classes(), 2));
@@ -227,6 +242,58 @@ fn images_that_are_broken_are_told_before_anything_runs() {
     assert!(!lab.path("out").exists());
 }
 
+/// Runs the one trial of a grid in this process; how long it took with what comes before the fit.
+fn run_grid(lab: &Lab, statistics: &str) -> (TrialRecord, Duration) {
+    let text = format!(
+        "schema = 1\nname = 'grid'\nbaselines = false\n[[task]]\n{FOLDERS}[[method]]\nuse = 'source-only'\n\
+         learner = {{ use = 'brightness', statistic = {statistics} }}\nselect = 'oracle'\n"
+    );
+    let registry = registry();
+    let spec = Spec::parse(&text, &lab.path("grid.toml"), &registry).unwrap();
+    let plan = plan(&spec, &registry).unwrap();
+    let prepared = PreparedTask::of(&plan.trials[0]).unwrap();
+    let start = Instant::now();
+    let (record, _) = trial::run(&plan.trials[0], &registry, &prepared);
+    (record, start.elapsed())
+}
+
+fn decoding_images_is_no_part_of_the_fit() {
+    let lab = lab();
+    for class in ["dark", "light"] {
+        let grain = image::RgbImage::from_fn(2000, 2000, |x, y| {
+            image::Rgb([(x * 31 + y * y * 7) as u8, (x * y) as u8, 7])
+        });
+        grain
+            .save(lab.path(&format!("old/{class}/large.png")))
+            .unwrap();
+        grain
+            .save(lab.path(&format!("new/{class}/large.png")))
+            .unwrap();
+    }
+    let (record, took) = run_grid(&lab, "['mean', 'first']");
+    let fit = Duration::from_secs_f64(record.fit_seconds.unwrap());
+    assert!(fit * 2 < took, "{fit:?} of {took:?}");
+}
+
+fn a_grid_over_images_is_tried_point_by_point() {
+    let lab = lab();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build();
+    MOST_RUNNING.store(0, Ordering::SeqCst);
+    let (record, _) = pool
+        .unwrap()
+        .install(|| run_grid(&lab, "['mean', 'first', 'mean', 'first', 'mean', 'first']"));
+    assert_eq!(record.selected.unwrap().scores.len(), 6);
+    assert_eq!(MOST_RUNNING.load(Ordering::SeqCst), 1);
+}
+
+/// Whether memory is short depends on the machine: it must not decide which point is chosen.
+fn a_point_without_memory_fails_the_trial() {
+    let (record, _) = run_grid(&lab(), "['mean', 'memory', 'first']");
+    assert_eq!(record.status, translearn_experiment::Status::Failed);
+    assert_eq!(record.error.as_deref(), Some("no memory is left"));
+    assert!(record.metrics.is_empty());
+}
+
 /// What looks whole and is not fails where it is used, and nowhere else.
 fn an_image_broken_inside_fails_the_trials_that_decode_it() {
     let lab = lab();
@@ -288,6 +355,10 @@ fn digits_of_two_sizes_are_one_task_of_images() {
         let error = trial["error"].as_str().unwrap();
         assert!(error.contains("256") && error.contains("784"), "{error}");
     }
+    // What learns from the target alone needs no features in common.
+    let alone = trials["target-only (ridge)/0"];
+    assert_eq!(alone["status"], "ok", "{alone}");
+    assert_eq!(alone["n_features"], 784);
 }
 
 fn rows_of_pixels_are_vectors_for_methods_of_vectors() {
@@ -329,6 +400,18 @@ const TESTS: &[(&str, fn())] = &[
         images_that_are_broken_are_told_before_anything_runs,
     ),
     (
+        "decoding_images_is_no_part_of_the_fit",
+        decoding_images_is_no_part_of_the_fit,
+    ),
+    (
+        "a_grid_over_images_is_tried_point_by_point",
+        a_grid_over_images_is_tried_point_by_point,
+    ),
+    (
+        "a_point_without_memory_fails_the_trial",
+        a_point_without_memory_fails_the_trial,
+    ),
+    (
         "an_image_broken_inside_fails_the_trials_that_decode_it",
         an_image_broken_inside_fails_the_trials_that_decode_it,
     ),
@@ -342,7 +425,10 @@ const TESTS: &[(&str, fn())] = &[
     ),
 ];
 
+fn registry() -> Registry {
+    translearn_classical::registry().with_learner::<BrightnessParams>()
+}
+
 fn main() -> ExitCode {
-    let registry = translearn_classical::registry().with_learner::<BrightnessParams>();
-    common::main_of(registry, TESTS)
+    common::main_of(registry(), TESTS)
 }

@@ -76,6 +76,30 @@ fn auto_is_null_where_the_data_may_choose() {
     assert!(tca("gamma = \"median\"").is_err());
 }
 
+#[cfg(feature = "deep")]
+#[test]
+fn auto_is_null_where_a_method_of_networks_may_choose() {
+    let registry = translearn_deep::registry();
+    let method = "[[method]]\nuse = \"fine-tune\"\nweights = \"auto\"\nfreeze_before = [\"auto\", \"fc2\"]\n";
+    let text = format!("{}{method}", &SPEC[..SPEC.find("[[method]]").unwrap()]);
+    let spec = Spec::parse(&text, "wine.toml".as_ref(), &registry).unwrap();
+    let params = &spec.methods[0].params;
+    assert_eq!(params["weights"], serde_json::Value::Null);
+    assert_eq!(params["freeze_before"].to_string(), "[null,\"fc2\"]");
+
+    // A backbone that is misspelt is found before anything runs.
+    let text = text.replace(
+        "weights = \"auto\"",
+        "learner = { use = \"network\", backbone = \"resnet81\" }",
+    );
+    let error = Spec::parse(&text, "wine.toml".as_ref(), &registry).unwrap_err();
+    assert_eq!(error.line, Some(23), "{error}");
+    assert!(
+        error.to_string().contains("did you mean `resnet18`?"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_set_with_splits_gives_the_fit_the_other_one() {
     let target = r#"{ set = "amazon-reviews", domain = "dvd", test_split = "test" }"#;
@@ -191,4 +215,33 @@ fn a_place_on_a_curve_changes_no_trial() {
     );
     // One of the sweep is the method itself.
     assert!(ids(&alone).iter().all(|id| ids(&swept).contains(id)));
+}
+
+#[cfg(feature = "deep")]
+#[test]
+fn images_are_not_shrunk_below_what_a_network_takes() {
+    let registry = translearn_deep::registry();
+    let parse = |task: &str, learner: &str| {
+        let text = format!(
+            "schema = 1\nname = \"images\"\nmetrics = [\"accuracy\"]\n[[task]]\nname = \"a\"\nkind = \"images\"\n\
+             source = {{ file = \"old\" }}\ntarget = {{ file = \"new\" }}\n{task}\n[[method]]\nuse = \"dann\"\n\
+             learner = {{ use = \"network\", {learner} }}\n"
+        );
+        Spec::parse(&text, "images.toml".as_ref(), &registry).map_err(|error| error.to_string())
+    };
+    for (learner, side) in [
+        ("backbone = \"xception\"", 341),
+        ("backbone = [\"small-cnn\", \"inception-v3\"]", 341),
+        ("backbone = \"resnet18\", image_size = [224, 384]", 438),
+    ] {
+        let error = parse("", learner).unwrap_err();
+        let advice = format!("method `dann` takes {side}; say `image_side = {side}` in the task");
+        assert!(error.starts_with("`images.toml` line 4"), "{error}");
+        assert!(error.contains(&advice), "{error}");
+        assert!(parse(&format!("image_side = {side}"), learner).is_ok());
+    }
+    assert!(parse("", "backbone = \"resnet18\"").is_ok());
+    let small = "backbone = \"xception\", image_size = 224";
+    assert!(parse("", small).is_ok());
+    assert!(parse("image_side = 128", "backbone = \"resnet18\"").is_err());
 }

@@ -88,8 +88,9 @@ fn every_parameter_says_what_it_does() {
 /// Values within the range, and values outside of it.
 fn samples(range: ParamRange) -> (Vec<Value>, Vec<Value>) {
     let never = [json!([1]), json!({ "a": 1 })];
-    let word = (!matches!(range, ParamRange::Text | ParamRange::TextOrAuto))
-        .then(|| json!("no such word"));
+    let word = (!matches!(range, ParamRange::Text | ParamRange::TextOrAuto)
+        && !range.names_weights())
+    .then(|| json!("no such word"));
     let (good, mut bad) = match range {
         ParamRange::Real { low, high } => {
             let ends = [low, high].into_iter().filter(|end| end.is_finite());
@@ -122,11 +123,11 @@ fn samples(range: ParamRange) -> (Vec<Value>, Vec<Value>) {
             words.iter().map(|word| json!(word)).collect(),
             vec![json!(1), Value::Null],
         ),
-        ParamRange::Text => (
+        ParamRange::Text | ParamRange::Weights => (
             vec![json!("a name")],
             vec![json!(""), json!(1), Value::Null],
         ),
-        ParamRange::TextOrAuto => (
+        ParamRange::TextOrAuto | ParamRange::WeightsOrAuto => (
             vec![json!("a name"), Value::Null],
             vec![json!(""), json!(true)],
         ),

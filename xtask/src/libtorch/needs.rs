@@ -12,6 +12,9 @@ const NAMES: &str = include_str!("../../../crates/deep/names.txt");
 /// The package that links libtorch.
 const DEEP_PACKAGE: &str = "translearn-deep";
 
+/// The feature that takes it in.
+const DEEP_FEATURE: &str = "deep";
+
 /// Whether the experiment runner needs libtorch for these arguments. Methods and learners over libtorch are known to a
 /// runner with libtorch alone, so their specifications are run and planned by it. Features of a network are computed when
 /// a specification is run; its plan computes nothing, but the commands of a plan name the program that is to run them.
@@ -77,15 +80,24 @@ fn names_any(specification: &Table, deep: &[&str]) -> bool {
 /// Whether `cargo test` with these arguments builds on libtorch; without any, the whole workspace is tested.
 pub(crate) fn test(arguments: &[String]) -> bool {
     // What follows `--` is for the tests.
-    let mut arguments = arguments.iter().take_while(|word| *word != "--").peekable();
-    arguments.peek().is_none()
-        || arguments.any(|word| {
-            let value = word
-                .split_once('=')
-                .map_or(word.as_str(), |(_, value)| value);
-            let value = value.strip_prefix("-p").unwrap_or(value);
-            value == DEEP_PACKAGE || value == "--workspace" || value == "--all"
-        })
+    let arguments = arguments.iter().take_while(|word| *word != "--");
+    let words: Vec<&str> = arguments.flat_map(|word| word.splitn(2, '=')).collect();
+    let names_all = |word: &&str| {
+        let value = word.strip_prefix("-p").unwrap_or(word);
+        [DEEP_PACKAGE, "--workspace", "--all", "--all-features"].contains(&value)
+    };
+    // `--features a,b` and `-Fa`, of this package or of another: `translearn-experiment/deep`.
+    let names_deep = |list: &str| {
+        let mut features = list.split([',', ' ']);
+        features.any(|feature| feature.rsplit('/').next() == Some(DEEP_FEATURE))
+    };
+    let mut features = words.windows(2);
+    words.is_empty()
+        || words.iter().any(names_all)
+        || features.any(|pair| ["--features", "-F"].contains(&pair[0]) && names_deep(pair[1]))
+        || words
+            .iter()
+            .any(|word| word.strip_prefix("-F").is_some_and(names_deep))
 }
 
 /// Whether these benches do.
@@ -219,6 +231,11 @@ mod tests {
             "-p translearn-core -p translearn-deep",
             "-ptranslearn-deep",
             "--package=translearn-deep --lib",
+            "-p translearn-experiment --features deep",
+            "-p translearn-experiment --features=serde,deep --lib",
+            "-Fdeep -p translearn",
+            "--features translearn-experiment/deep",
+            "-p translearn --all-features",
         ] {
             assert!(test(&words(line)), "{line}");
         }
@@ -228,6 +245,8 @@ mod tests {
             "--release",
             "-p xtask -- --workspace",
             "-p translearn-deeper",
+            "-p translearn-experiment --features deeper deep",
+            "-p xtask -- --features deep",
         ] {
             assert!(!test(&words(line)), "{line}");
         }

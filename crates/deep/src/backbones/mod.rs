@@ -59,27 +59,51 @@ pub struct Backbone {
     pub(crate) layers: fn(&Scope, i64) -> Result<Sequence, DeepError>,
 }
 
+static FAMILIES: [&[Backbone]; 15] = [
+    alexnet::ENTRIES,
+    cifar_resnet::ENTRIES,
+    convnext::ENTRIES,
+    densenet::ENTRIES,
+    efficientnet::ENTRIES,
+    inception::ENTRIES,
+    mlp::ENTRIES,
+    mobilenet_v1::ENTRIES,
+    mobilenet_v2::ENTRIES,
+    resnet::ENTRIES,
+    small_cnn::ENTRIES,
+    squeezenet::ENTRIES,
+    vgg::ENTRIES,
+    vit::ENTRIES,
+    xception::ENTRIES,
+];
+
+const COUNT: usize = {
+    let (mut count, mut family) = (0, 0);
+    while family < FAMILIES.len() {
+        count += FAMILIES[family].len();
+        family += 1;
+    }
+    count
+};
+
+/// The names of [`all`], for the table of parameters.
+pub(crate) static NAMES: [&str; COUNT] = {
+    let mut names = [""; COUNT];
+    let (mut count, mut family) = (0, 0);
+    while family < FAMILIES.len() {
+        let mut entry = 0;
+        while entry < FAMILIES[family].len() {
+            names[count] = FAMILIES[family][entry].name;
+            (count, entry) = (count + 1, entry + 1);
+        }
+        family += 1;
+    }
+    names
+};
+
 /// Every backbone.
 pub fn all() -> impl Iterator<Item = &'static Backbone> {
-    [
-        alexnet::ENTRIES,
-        cifar_resnet::ENTRIES,
-        convnext::ENTRIES,
-        densenet::ENTRIES,
-        efficientnet::ENTRIES,
-        inception::ENTRIES,
-        mlp::ENTRIES,
-        mobilenet_v1::ENTRIES,
-        mobilenet_v2::ENTRIES,
-        resnet::ENTRIES,
-        small_cnn::ENTRIES,
-        squeezenet::ENTRIES,
-        vgg::ENTRIES,
-        vit::ENTRIES,
-        xception::ENTRIES,
-    ]
-    .into_iter()
-    .flatten()
+    FAMILIES.into_iter().flatten()
 }
 
 /// The backbone of this name.
@@ -126,5 +150,10 @@ mod tests {
         let named: BTreeSet<&str> = list.split_whitespace().collect();
         let known: BTreeSet<&str> = all().map(|backbone| backbone.name).collect();
         assert_eq!(named, known);
+    }
+
+    #[test]
+    fn the_names_are_those_of_all_backbones() {
+        assert!(all().map(|backbone| backbone.name).eq(NAMES));
     }
 }

@@ -40,7 +40,7 @@ pub(super) static EXEMPTIONS: &[(Law, &str)] = &[
 pub(super) const WEIGHTS: ParamInfo = parameter(
     "weights",
     "\"random\"",
-    ParamRange::Text,
+    ParamRange::Weights,
     "Where the network starts.",
 );
 

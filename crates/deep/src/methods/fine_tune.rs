@@ -297,7 +297,7 @@ static INFO: MethodInfo = MethodInfo {
         parameter(
             "weights",
             "null",
-            ParamRange::TextOrAuto,
+            ParamRange::WeightsOrAuto,
             "Where it starts; null: the published weights of the backbone.",
         ),
         parameter(

@@ -10,6 +10,7 @@ use translearn_weights::pretrained;
 use super::declare::{at_least, parameter, real};
 use super::model::NetworkModel;
 use super::recipe::{Labelled, Recipe};
+use crate::{DeepError, Transform, backbones};
 
 /// How the rate falls; see [`Schedule`](crate::train::Schedule).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -177,6 +178,33 @@ impl NetworkParams {
         self
     }
 
+    /// What the shorter side of an image is resized to before the network sees a part of it. Images that were made smaller
+    /// before have lost what it could have seen.
+    ///
+    /// ```
+    /// use translearn_deep::methods::NetworkParams;
+    ///
+    /// let resnet = NetworkParams::default().backbone("resnet18");
+    /// assert_eq!(resnet.shorter_side()?, Some(256));
+    /// assert_eq!(resnet.image_size(384).shorter_side()?, Some(438));
+    /// # Ok::<(), translearn_deep::DeepError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`DeepError::Unknown`] for a name that is no backbone.
+    pub fn shorter_side(&self) -> Result<Option<i64>, DeepError> {
+        let backbone = backbones::find(&self.backbone)?;
+        Ok(self.sized(&backbone.transform()).resize)
+    }
+
+    /// How images come to the network, for the size that is asked for.
+    pub(super) fn sized(&self, transform: &Transform) -> Transform {
+        match self.image_size {
+            None => transform.clone(),
+            Some(size) => transform.of_size(size),
+        }
+    }
+
     /// The weights that are named, or the published ones of the backbone.
     pub(super) fn weights_or_published(
         &self,
@@ -215,7 +243,7 @@ static INFO: LearnerInfo = LearnerInfo {
         parameter(
             "backbone",
             "\"small-cnn\"",
-            ParamRange::Text,
+            ParamRange::Choice(&backbones::NAMES),
             "The network.",
         ),
         parameter(

@@ -47,7 +47,25 @@ impl From<DeepError> for TransferError {
     fn from(error: DeepError) -> Self {
         match error {
             DeepError::Transfer(error) => error,
+            DeepError::OutOfMemory { .. } => Self::OutOfMemory(error.to_string()),
             other => Self::Backend(other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ran_out_of_memory_is_told_from_what_failed() {
+        let words = "CUDA out of memory. Tried to allocate 2.00 GiB";
+        let error = TransferError::from(DeepError::torch(words).in_batch(32));
+        let TransferError::OutOfMemory(message) = error else {
+            panic!("{error:?}")
+        };
+        assert!(message.contains("with batches of 32"), "{message}");
+        let other = TransferError::from(DeepError::torch("shapes cannot be multiplied"));
+        assert!(matches!(other, TransferError::Backend(_)), "{other:?}");
     }
 }

@@ -64,7 +64,7 @@ static INFO: MethodInfo = MethodInfo {
     parameters: &[parameter(
         "weights",
         "null",
-        ParamRange::TextOrAuto,
+        ParamRange::WeightsOrAuto,
         "Its weights; null: the published ones of the backbone.",
     )],
     exemptions: EXEMPTIONS,

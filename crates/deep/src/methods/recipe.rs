@@ -136,10 +136,7 @@ impl Recipe {
     ) -> Result<Self, DeepError> {
         tch::set_num_threads(params.threads);
         let pretrained = Pretrained::find(&params.backbone, weights, Path::new(""))?;
-        let transform = match params.image_size {
-            None => pretrained.transform().clone(),
-            Some(size) => pretrained.transform().of_size(size),
-        };
+        let transform = params.sized(pretrained.transform());
         Ok(Self {
             params,
             pretrained,

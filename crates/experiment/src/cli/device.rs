@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// Where networks compute: a device that this program can use.
+/// Where networks compute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Device(String);
 
@@ -41,13 +41,21 @@ impl FromStr for Device {
             || text
                 .strip_prefix("cuda:")
                 .is_some_and(|index| index.parse::<u32>().is_ok());
-        match text {
-            "cpu" => (),
-            _ if is_cuda => check(text)?,
-            _ => return Err(DeviceError::Unknown(text.to_owned())),
+        if text == "cpu" || is_cuda {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(DeviceError::Unknown(text.to_owned()))
         }
-        Ok(Self(text.to_owned()))
     }
+}
+
+/// A device that this program can use.
+pub(super) fn usable(text: &str) -> Result<Device, DeviceError> {
+    let device: Device = text.parse()?;
+    if device.kind() != "cpu" {
+        check(text)?;
+    }
+    Ok(device)
 }
 
 #[cfg(not(feature = "deep"))]
@@ -78,7 +86,10 @@ mod tests {
         for bad in ["", "gpu", "CPU", "cuda:", "cuda:x", "cuda:-1", "cpu:0"] {
             let error = bad.parse::<Device>().unwrap_err().to_string();
             assert!(error.contains("cpu, cuda or cuda:K"), "{bad}: {error}");
+            assert!(usable(bad).is_err(), "{bad}");
         }
-        assert!("cuda:99".parse::<Device>().is_err());
+        // A plan may be made where the device is not.
+        assert!("cuda:99".parse::<Device>().is_ok() && usable("cuda:99").is_err());
+        assert!(usable("cpu").is_ok());
     }
 }

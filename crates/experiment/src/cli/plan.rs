@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use translearn_core::Registry;
 
+use super::device::Device;
 use super::output::show;
 use super::spec_file::{find, plan_of};
 use crate::run::default_folder;
@@ -19,16 +20,19 @@ pub(super) struct Arguments {
     /// writes to a folder of its own below DIR/shards/; `report DIR/shards/* --out DIR` joins them.
     #[arg(long)]
     commands: bool,
+    /// Where networks will compute: cpu, cuda or cuda:K, which need not be here. The kind is a part of their trials.
+    #[arg(long, default_value = "cpu")]
+    device: Device,
 }
 
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<ExitCode> {
-    let plan = plan_of(&arguments.spec, registry)?;
+    let plan = plan_of(&arguments.spec, &arguments.device, registry)?;
     let mut text = String::new();
     if arguments.commands {
         let program = std::env::current_exe().context("the path of this program")?;
         let spec = std::path::absolute(find(&arguments.spec)?)?;
         let shards = std::path::absolute(default_folder(plan.experiment()))?.join("shards");
-        let count = plan.trials.len();
+        let (count, device) = (plan.trials.len(), arguments.device.name());
         for index in 0..count {
             let out = shards.join(index.to_string());
             let words = [
@@ -37,7 +41,9 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<ExitCode
                 out.to_string_lossy(),
             ];
             let [program, spec, out] = words.map(|word| quote(&word));
-            text += &format!("{program} run {spec} --shard {index}/{count} --jobs 1 --out {out}\n");
+            text += &format!(
+                "{program} run {spec} --shard {index}/{count} --jobs 1 --device {device} --out {out}\n"
+            );
         }
     } else {
         for trial in &plan.trials {

@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::Args;
 use translearn_core::Registry;
 
-use super::device::Device;
+use super::device::{Device, usable};
 use super::output::{complain, show};
 use super::spec_file::plan_of;
 use crate::plan::Plan;
@@ -38,8 +38,8 @@ pub(super) struct Arguments {
     /// `report`.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// Where networks compute: cpu, cuda or cuda:K. The kind is a part of every trial; other methods stay on the CPU.
-    #[arg(long, default_value = "cpu")]
+    /// Where networks compute: cpu, cuda or cuda:K. The kind is a part of their trials; other methods stay on the CPU.
+    #[arg(long, default_value = "cpu", value_parser = usable)]
     device: Device,
     /// Write the predictions of every trial to DIR/predictions/.
     #[arg(long)]
@@ -50,7 +50,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<ExitCode> {
-    let plan = plan_of(&arguments.spec, registry)?.on_device(arguments.device.kind());
+    let plan = plan_of(&arguments.spec, &arguments.device, registry)?;
     let options = RunOptions {
         out: arguments.out.clone(),
         shard: arguments.shard,

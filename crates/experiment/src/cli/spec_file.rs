@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use translearn_core::{Registry, nearest_name};
 
+use super::device::Device;
 use crate::plan::{self, Plan};
 use crate::spec::Spec;
 
-/// Reads and expands the specification at a path or of a name.
-pub(super) fn plan_of(spec: &str, registry: &Registry) -> Result<Plan> {
+/// Reads and expands the specification at a path or of a name, its networks on a device.
+pub(super) fn plan_of(spec: &str, device: &Device, registry: &Registry) -> Result<Plan> {
     let path = find(spec)?;
-    Ok(plan::plan(&Spec::read(&path, registry)?, registry)?)
+    let plan = plan::plan(&Spec::read(&path, registry)?, registry)?;
+    Ok(plan.on_device(device.kind(), registry))
 }
 
 /// The file that `spec` names: a path, or the name of a file in `xtask/experiments/`.

@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use translearn_core::Features;
+use translearn_core::{Features, Registry};
 use translearn_data::folder::{Folder, FolderParams};
 use translearn_data::{
     Cells, DataError, RawFeatures, RawLabels, RawSample, catalog, embedded, image,
 };
+use translearn_weights::Source;
 
 use super::hex;
 use crate::spec::{Origin, Spec, SpecError, SpecProblem};
 
-/// SHA-256 of each set or file, by its name in [`Origin::files`].
-pub(super) fn checksums(spec: &Spec) -> Result<BTreeMap<String, String>, SpecError> {
+/// SHA-256 of each set or file, by its name in [`Origin::files`], and of weights, by the name they are given.
+pub(super) fn checksums(
+    spec: &Spec,
+    registry: &Registry,
+) -> Result<BTreeMap<String, String>, SpecError> {
     let mut sums = BTreeMap::new();
     for task in &spec.tasks {
         let fail = |error| {
@@ -38,21 +42,31 @@ pub(super) fn checksums(spec: &Spec) -> Result<BTreeMap<String, String>, SpecErr
             }
         }
     }
+    for method in &spec.methods {
+        for name in method.weights(registry) {
+            let hash = weights_checksum(&name, spec.base()).map_err(|error| {
+                SpecProblem::data(&format!("method `{}`", method.name), error)
+                    .at(&spec.file, Some(method.line))
+            })?;
+            if let Some(hash) = hash {
+                sums.insert(name, hex(hash.finalize()));
+            }
+        }
+    }
     Ok(sums)
 }
 
-/// What images become depends on the weights, too; `None` where those are drawn.
+/// What images become, and where a network starts, depends on the weights; `None` where those are drawn.
 fn weights_checksum(weights: &str, base: &Path) -> Result<Option<Sha256>, DataError> {
     let mut hash = Sha256::new();
-    let file = base.join(weights);
-    if let Ok(published) = translearn_weights::pretrained::get(weights) {
-        for file in &published.manifest.files {
-            hash.update(format!("{} {}\n", file.sha256, file.path));
+    match Source::find(weights, base) {
+        Some(Source::Published(published, _)) => {
+            for file in &published.manifest.files {
+                hash.update(format!("{} {}\n", file.sha256, file.path));
+            }
         }
-    } else if file.is_file() {
-        update_with_file(&mut hash, &file)?;
-    } else {
-        return Ok(None);
+        Some(Source::File(file)) => update_with_file(&mut hash, &file)?,
+        Some(Source::Random) | None => return Ok(None),
     }
     Ok(Some(hash))
 }

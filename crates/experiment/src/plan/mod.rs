@@ -38,9 +38,9 @@ pub struct Trial {
     pub seed: u64,
     /// What is measured, in the order of the specification; of these, the metrics of the task's kind apply.
     pub metrics: Vec<Metric>,
-    /// SHA-256 of each set or file of the task.
+    /// SHA-256 of each set or file of the task, and of the weights that the method names.
     pub data: BTreeMap<String, String>,
-    /// `cpu` or the accelerator.
+    /// The kind of device that its network computes on, `cpu` or `cuda`; `cpu` for what trains none.
     pub device: String,
     /// Versions that decide the numbers.
     pub versions: BTreeMap<String, String>,
@@ -107,12 +107,20 @@ pub struct PlanFile {
     pub experiment: String,
     /// The specification as understood, with the baselines that were added at the end of its methods.
     pub spec: Spec,
-    /// SHA-256 of each set or file.
+    /// SHA-256 of each set or file, and of weights that are named.
     pub data: BTreeMap<String, String>,
     /// Versions that decide the numbers.
     pub versions: BTreeMap<String, String>,
+    /// The kind of device that networks compute on; `cpu` where none is trained.
+    #[serde(default = "cpu")]
+    pub device: String,
     /// The trials' identifiers, in order.
     pub trials: Vec<String>,
+}
+
+/// The device of every plan until it is put [on another](Plan::on_device).
+fn cpu() -> String {
+    "cpu".to_owned()
 }
 
 /// The trials of an experiment.
@@ -125,11 +133,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The same trials on another kind of device, `cuda` in place of `cpu`: other trials, for they give other bits.
+    /// The same trials with networks on another kind of device, `cuda` in place of `cpu`: other trials, for they give other
+    /// bits. What trains no network computes on the CPU, and is the same trial on every device.
     #[must_use]
-    pub fn on_device(mut self, kind: &str) -> Self {
-        for trial in &mut self.trials {
+    pub fn on_device(mut self, kind: &str, registry: &Registry) -> Self {
+        let trials = self.trials.iter_mut();
+        for trial in trials.filter(|trial| trial.method.takes_images(registry)) {
             kind.clone_into(&mut trial.device);
+            kind.clone_into(&mut self.file.device);
             trial.id = trial.hash();
         }
         self.file.trials = self.trials.iter().map(|trial| trial.id.clone()).collect();
@@ -173,7 +184,7 @@ impl Plan {
 /// # Errors
 /// [`SpecError`] for a file that cannot be read.
 pub fn plan(spec: &Spec, registry: &Registry) -> Result<Plan, SpecError> {
-    let data = data::checksums(spec)?;
+    let data = data::checksums(spec, registry)?;
     Ok(expand(spec, registry, &data, &versions()))
 }
 
@@ -204,16 +215,16 @@ pub fn expand(
             .as_ref()
             .map(|features| features.weights.clone());
         let files = task.parts().flat_map(|part| part.from.files());
-        let names: BTreeSet<String> = files.chain(weights).collect();
-        let of_task = |(name, sum): (&String, &String)| {
-            names.contains(name).then(|| (name.clone(), sum.clone()))
-        };
-        let checksums: BTreeMap<_, _> = data.iter().filter_map(of_task).collect();
+        let of_task: BTreeSet<String> = files.chain(weights).collect();
         for method in spec
             .methods
             .iter()
             .filter(|method| method.serves(&task.name))
         {
+            let of_method = method.weights(registry);
+            let is_needed = |name: &String| of_task.contains(name) || of_method.contains(name);
+            let needed = data.iter().filter(|(name, _)| is_needed(name));
+            let checksums: BTreeMap<_, _> = needed.map(|(a, b)| (a.clone(), b.clone())).collect();
             for &seed in &spec.seeds {
                 let mut trial = Trial {
                     schema: SCHEMA,
@@ -231,7 +242,7 @@ pub fn expand(
                     seed,
                     metrics: spec.metrics.clone(),
                     data: checksums.clone(),
-                    device: "cpu".to_owned(),
+                    device: cpu(),
                     versions: versions.clone(),
                     timeout_seconds: spec.timeout_seconds,
                     memory_limit: spec.memory_limit,
@@ -248,6 +259,7 @@ pub fn expand(
         spec,
         data: data.clone(),
         versions: versions.clone(),
+        device: cpu(),
         trials: trials.iter().map(|trial| trial.id.clone()).collect(),
     };
     Plan { file, trials }

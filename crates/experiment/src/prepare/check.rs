@@ -8,7 +8,7 @@ use crate::spec::{SpecError, SpecProblem};
 
 /// Prepares the task of each of these trials of a plan once, for its first seed: sets that cannot be fetched, files that
 /// cannot be read, labels that are missing and draws that ask for too much are errors of the specification, and not of
-/// trials. Images are not decoded for it; a look at the ends of their files finds most that are broken.
+/// trials. Images are read but not decoded for it, which finds most that are broken.
 ///
 /// # Errors
 /// [`SpecError`] with the task's line.

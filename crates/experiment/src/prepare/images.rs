@@ -2,8 +2,9 @@
 //! task names a network.
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use rayon::prelude::*;
 use translearn_core::{Features, Image, ImageRows};
 use translearn_data::image::{ImageParams, Images};
 use translearn_data::{DataError, RawFeatures, RawLabels, RawSample, catalog};
@@ -44,7 +45,7 @@ pub(super) fn load(
             stored,
             side: task.image_side,
             taken: (0..n_rows).collect(),
-            decoded: OnceLock::new(),
+            decoded: vec![OnceLock::new(); n_rows],
         },
         labels,
         n_rows,
@@ -138,7 +139,7 @@ impl Stored {
     }
 }
 
-/// The images of a part that a task takes, decoded once and shared by all trials of a worker.
+/// The images of a part that a task takes. One is decoded when a trial first draws it, and shared by all trials of a worker.
 #[derive(Debug)]
 pub(super) struct PartImages {
     part: String,
@@ -147,7 +148,8 @@ pub(super) struct PartImages {
     side: u32,
     /// Places in the file, ascending.
     taken: Vec<usize>,
-    decoded: OnceLock<ImageRows>,
+    /// By their places in the file.
+    decoded: Vec<OnceLock<Arc<Image>>>,
 }
 
 impl PartImages {
@@ -161,29 +163,31 @@ impl PartImages {
 
     /// The images at these places in the file.
     pub(super) fn select(&self, rows: &[usize]) -> Result<ImageRows, PrepareError> {
-        let images = match self.decoded.get() {
-            Some(images) => images,
-            None => {
-                let images = self.decode().map_err(PrepareError::data(&self.part))?;
-                self.decoded.get_or_init(|| images)
-            }
-        };
-        // The rows are some of those taken.
-        let place = |row: &usize| self.taken.binary_search(row).unwrap_or_else(|at| at);
-        Ok(images.select_rows(&rows.iter().map(place).collect::<Vec<_>>()))
+        if let Stored::Pixels(images) = &self.stored {
+            return Ok(images.select_rows(rows));
+        }
+        // All are tried, so that the first that is broken is the same on any number of threads.
+        let images: Vec<_> = rows.par_iter().map(|&row| self.image(row)).collect();
+        let images = images.into_iter().filter_map(Result::transpose);
+        images
+            .collect::<Result<_, _>>()
+            .map_err(PrepareError::data(&self.part))
     }
 
-    fn decode(&self) -> Result<ImageRows, DataError> {
+    fn image(&self, row: usize) -> Result<Option<Arc<Image>>, DataError> {
+        let kept = &self.decoded[row];
+        if let Some(image) = kept.get() {
+            return Ok(Some(Arc::clone(image)));
+        }
         let params = ImageParams {
             shorter_side: Some(self.side),
             ..ImageParams::default()
         };
-        let images = self.taken.iter();
-        let images = images.filter_map(|&row| self.stored.image(row, &params).transpose());
-        images.collect()
+        let image = self.stored.image(row, &params)?;
+        Ok(image.map(|image| Arc::clone(kept.get_or_init(|| Arc::new(image)))))
     }
 
-    /// Looks at the first and last bytes of each file that is taken.
+    /// Looks at each file that is taken without decoding it.
     pub(super) fn check(&self) -> Result<(), PrepareError> {
         let mut files = self.taken.iter().filter_map(|&row| self.stored.file(row));
         files

@@ -1,9 +1,10 @@
 //! The parts of a task as they stand in their files, and the way from there to a problem.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use translearn_core::{LabelSpace, Labels, Task, TransferError, check_same_features};
+use translearn_core::{LabelSpace, Labels, Task, TransferError};
 use translearn_data::encode::{ClassMap, real_labels};
 use translearn_data::preprocess::Pipeline;
 use translearn_data::{
@@ -147,40 +148,68 @@ impl RawTask {
     /// # Errors
     /// [`PrepareError`].
     pub fn prepare(&self, task: &TaskSpec, seed: u64) -> Result<PreparedTask, PrepareError> {
-        if let Some(wanted) = task.target_sample {
-            // No label is looked at: every row is like every other.
-            let alike = Labels::Values(ndarray::Array1::zeros(self.target.rows.len()));
-            let seed_for = task.seed_for(seed, "target_sample");
-            let rows = draw_rows("target_sample", wanted, &alike, seed_for)?;
-            let drawn = Self {
-                target: self.target.select(&rows),
-                ..self.clone()
-            };
-            let rest = TaskSpec {
-                target_sample: None,
-                ..task.clone()
-            };
-            return drawn.prepare(&rest, seed);
-        }
+        let sources = self.sample_sources(task, seed)?;
+        let target = self.sample_target(task, seed)?;
         let labelled = match task.labelled {
             None => Vec::new(),
             Some(wanted) => {
-                let labels = self.target.labels("to draw `labelled` from")?;
+                let labels = target.labels("to draw `labelled` from")?;
                 draw_rows("labelled", wanted, labels, task.seed_for(seed, "labelled"))?
             }
         };
-        self.prepare_with(task, seed, labelled)
+        let drawn = Drawn {
+            sources: sources.iter().map(AsRef::as_ref).collect(),
+            target: &target,
+            test: self.test.as_ref(),
+        };
+        drawn.prepare(task, &self.space, labelled)
     }
 
-    /// From here on no target label is looked at but those of the `labelled` rows (and those that score, which are
-    /// handed through).
-    fn prepare_with(
+    fn sample_sources(
         &self,
         task: &TaskSpec,
         seed: u64,
+    ) -> Result<Vec<Cow<'_, RawPart>>, PrepareError> {
+        let Some(wanted) = task.source_sample else {
+            return Ok(self.sources.iter().map(Cow::Borrowed).collect());
+        };
+        let sample = |(index, part): (usize, &RawPart)| {
+            let labels = part.labels("to draw `source_sample` from")?;
+            let seed = task.seed_for(seed, &format!("source_sample {index}"));
+            let rows = draw_rows("source_sample", wanted, labels, seed)?;
+            Ok(Cow::Owned(part.select(&rows)))
+        };
+        self.sources.iter().enumerate().map(sample).collect()
+    }
+
+    fn sample_target(&self, task: &TaskSpec, seed: u64) -> Result<Cow<'_, RawPart>, PrepareError> {
+        let Some(wanted) = task.target_sample else {
+            return Ok(Cow::Borrowed(&self.target));
+        };
+        // No label is looked at: every row is like every other.
+        let alike = Labels::Values(ndarray::Array1::zeros(self.target.rows.len()));
+        let seed = task.seed_for(seed, "target_sample");
+        let rows = draw_rows("target_sample", wanted, &alike, seed)?;
+        Ok(Cow::Owned(self.target.select(&rows)))
+    }
+}
+
+/// The parts with the rows that were drawn.
+struct Drawn<'t> {
+    sources: Vec<&'t RawPart>,
+    target: &'t RawPart,
+    test: Option<&'t RawPart>,
+}
+
+impl Drawn<'_> {
+    /// From here on no target label is looked at but those of the `labelled` rows (and those that score, which are
+    /// handed through).
+    fn prepare(
+        &self,
+        task: &TaskSpec,
+        space: &LabelSpace,
         labelled: Vec<usize>,
     ) -> Result<PreparedTask, PrepareError> {
-        let sources = self.sample_sources(task, seed)?;
         let unlabelled = complement(&labelled, self.target.rows.len());
         if self.test.is_none() && unlabelled.is_empty() {
             let (draw, rows) = (
@@ -196,7 +225,7 @@ impl RawTask {
             });
         }
 
-        let scored = self.test.as_ref().unwrap_or(&self.target);
+        let scored = self.test.unwrap_or(self.target);
         let scored_labels = scored.labels("to score")?;
         let (test_labels, test_rows) = if self.test.is_some() {
             (scored_labels.clone(), scored.rows.clone())
@@ -207,24 +236,24 @@ impl RawTask {
         let known = match (&self.target.labels, labelled.is_empty()) {
             (Some(labels), false) => {
                 let known = labels.select(&labelled);
-                Task::partly_labelled(self.space.clone(), labelled, known)
+                Task::partly_labelled(space.clone(), labelled, known)
             }
-            _ => Task::unlabelled(self.space.clone()),
+            _ => Task::unlabelled(space.clone()),
         };
-        let source = |part: &RawPart| {
+        let source = |part: &&RawPart| {
             let labels = part.labels("to learn from")?.clone();
-            let task = Task::labelled(self.space.clone(), labels);
+            let task = Task::labelled(space.clone(), labels);
             Ok((part.name.clone(), task))
         };
         let frame = Frame {
-            sources: (sources.iter().map(source)).collect::<Result<_, PrepareError>>()?,
+            sources: (self.sources.iter().map(source)).collect::<Result<_, PrepareError>>()?,
             target: (self.target.name.clone(), known),
             n_target: self.target.rows.len(),
             scored: unlabelled,
         };
         Ok(PreparedTask {
-            vectors: self.vectors(task, &sources, &frame)?,
-            images: self.images(&sources).map(Arc::new),
+            vectors: self.vectors(task, &frame)?,
+            images: self.images().map(Arc::new),
             frame,
             test_labels,
             test_rows,
@@ -235,11 +264,10 @@ impl RawTask {
     fn vectors(
         &self,
         task: &TaskSpec,
-        sources: &[RawPart],
         frame: &Frame,
     ) -> Result<Result<View, TransferError>, PrepareError> {
-        let source_x = sources.iter().map(|part| part.features.as_ref());
-        let test_x = self.test.as_ref().map(|part| part.features.as_ref());
+        let source_x = self.sources.iter().map(|part| part.features.as_ref());
+        let test_x = self.test.map(|part| part.features.as_ref());
         let (Some(source_x), Some(target_x), Some(test_x)) = (
             source_x.collect::<Option<Vec<_>>>(),
             &self.target.features,
@@ -253,20 +281,19 @@ impl RawTask {
             target,
             test,
         } = encode(task, &source_x, target_x, test_x)?;
-        if task.kind == Kind::Images {
-            // Digits of two sizes are one task of images, though their pixels are no common features.
-            for (part, x) in sources.iter().zip(&encoded) {
-                let same = check_same_features(&part.name, x, &self.target.name, &target);
-                if let Err(differ) = same {
-                    return Ok(Err(differ));
-                }
-            }
-        }
         let pipeline = Pipeline::from(task.preprocess.clone());
         let references: Vec<_> = encoded.iter().collect();
-        let (fitted, sources, target) = pipeline
-            .fit_transform(&references, &target)
-            .map_err(PrepareError::data("preprocessing"))?;
+        let (fitted, sources, target) = match pipeline.fit_transform(&references, &target) {
+            Ok(fitted) => fitted,
+            // Digits of two sizes are one task of images, though a step over both has no common features. Without such a
+            // step they are vectors for what needs the target alone.
+            Err(DataError::Transfer(differ @ TransferError::FeatureMismatch { .. }))
+                if task.kind == Kind::Images =>
+            {
+                return Ok(Err(differ));
+            }
+            Err(error) => return Err(PrepareError::data("preprocessing")(error)),
+        };
         let test = test
             .map(|test| fitted.transform_target(&test))
             .transpose()
@@ -274,26 +301,14 @@ impl RawTask {
         Ok(Ok(frame.view(sources, target, test)?))
     }
 
-    fn images(&self, sources: &[RawPart]) -> Option<ImageView> {
-        let sources = sources.iter().map(RawPart::chosen);
+    fn images(&self) -> Option<ImageView> {
+        let sources = self.sources.iter().map(|part| part.chosen());
         Some(ImageView {
             sources: sources.collect::<Option<_>>()?,
             target: self.target.chosen()?,
-            test: self.test.as_ref().and_then(RawPart::chosen),
+            test: self.test.and_then(RawPart::chosen),
             view: OnceLock::new(),
         })
-    }
-
-    fn sample_sources(&self, task: &TaskSpec, seed: u64) -> Result<Vec<RawPart>, PrepareError> {
-        let Some(wanted) = task.source_sample else {
-            return Ok(self.sources.clone());
-        };
-        let sample = |(index, part): (usize, &RawPart)| {
-            let labels = part.labels("to draw `source_sample` from")?;
-            let seed = task.seed_for(seed, &format!("source_sample {index}"));
-            Ok(part.select(&draw_rows("source_sample", wanted, labels, seed)?))
-        };
-        self.sources.iter().enumerate().map(sample).collect()
     }
 }
 

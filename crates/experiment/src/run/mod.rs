@@ -4,6 +4,7 @@ mod options;
 mod pool;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
@@ -17,6 +18,7 @@ use crate::prepare::{PrepareError, TaskCache};
 use crate::progress::Progress;
 use crate::store::{self, Store, StoreError};
 use crate::summary::{Summary, summarise};
+use crate::worker::DEVICE;
 use crate::{Status, TrialRecord, report};
 use pool::Work;
 
@@ -38,6 +40,17 @@ pub enum RunError {
         task: String,
         /// File, line and reason.
         error: Box<PrepareError>,
+    },
+    /// Networks would compute on another device than their trials say, and give other bits.
+    #[error(
+        "the plan has networks on `{planned}`, and {DEVICE} says `{here}`; say `plan.on_device(\"{here}\", …)`, or change \
+         the variable"
+    )]
+    Device {
+        /// The kind of the plan.
+        planned: String,
+        /// The kind that this process was told.
+        here: String,
     },
     /// The report cannot be written.
     #[error("the report cannot be written into `{}`: {source}", folder.display())]
@@ -136,6 +149,7 @@ pub fn run(plan: &Plan, registry: &Registry) -> Result<RunSummary, RunError> {
 /// one's registry whose `run` command has worker processes, limits and all.
 ///
 /// # Errors
+/// [`RunError::Device`] when `TRANSLEARN_DEVICE` names another kind of device than the plan's, where networks are trained.
 /// [`RunError::Data`] when the data of a task cannot be used, with file, line and reason; nothing is run then.
 /// [`RunError::Store`] when the folder is in use, holds the results of another plan, or cannot be written.
 pub fn run_with(
@@ -164,6 +178,9 @@ pub(crate) fn run_by(
         .filter(|(place, _)| options.shard.is_none_or(|shard| shard.holds(*place)))
         .map(|(_, trial)| trial)
         .collect();
+    if engine.device.is_none() && of_shard.iter().any(|t| t.method.takes_images(registry)) {
+        check_device(&plan.file.device, std::env::var_os(DEVICE))?;
+    }
     // Data that cannot be used are told before anything is written, deleted or run.
     let finished = if options.fresh {
         BTreeMap::new()
@@ -247,6 +264,24 @@ fn unfinished<'a>(
         .collect()
 }
 
+/// Refuses a plan for another kind of device than the variable names.
+fn check_device(planned: &str, variable: Option<OsString>) -> Result<(), RunError> {
+    let here = variable.map_or_else(
+        || "cpu".to_owned(),
+        |name| {
+            let name = name.to_string_lossy();
+            name.split(':').next().unwrap_or_default().to_owned()
+        },
+    );
+    if here == planned {
+        return Ok(());
+    }
+    Err(RunError::Device {
+        planned: planned.to_owned(),
+        here,
+    })
+}
+
 /// Prepares each task once, for its first trial: fetches what is to be downloaded, and refuses what cannot be used.
 fn check_data(spec: &Path, trials: &[&Trial]) -> Result<(), RunError> {
     let mut cache = TaskCache::default();
@@ -267,4 +302,24 @@ pub(crate) fn default_folder(experiment: &str) -> PathBuf {
         .map(PathBuf::from)
         .unwrap_or_default();
     root.join("target/experiments").join(experiment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_for_another_device_than_this_process_has_is_refused() {
+        let check = |planned: &str, variable: Option<&str>| {
+            check_device(planned, variable.map(OsString::from)).map_err(|error| error.to_string())
+        };
+        assert_eq!(check("cpu", None), Ok(()));
+        assert_eq!(check("cuda", Some("cuda:1")), Ok(()));
+        let error = check("cpu", Some("cuda")).unwrap_err();
+        assert!(
+            error.contains("on `cpu`") && error.contains("TRANSLEARN_DEVICE says `cuda`"),
+            "{error}"
+        );
+        assert!(check("cuda", None).is_err());
+    }
 }

@@ -35,7 +35,7 @@ pub(crate) struct Engine {
     /// Worker processes; in this process when there are none. Only the command line sets them: any other program, started
     /// again as a worker, would not know that it is one.
     pub(crate) workers: Option<NonZeroUsize>,
-    /// The device that workers are told of; `None` leaves them what this process was told.
+    /// The device that workers are told of; without workers, networks compute where the environment says.
     pub(crate) device: Option<String>,
     /// Set from outside to stop the run.
     pub(crate) stop: Arc<AtomicBool>,

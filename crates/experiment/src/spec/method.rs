@@ -1,5 +1,7 @@
 //! Methods: which one, around which learner, with which parameters, and how a grid of them is decided.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use translearn_core::{Registry, TransferError, TransferMethod};
@@ -16,7 +18,7 @@ use super::{CurvePoint, is_none_or_default};
 /// | `select` | how a grid is decided: see [`SelectBy`] | `"source-cv"` |
 /// | `folds` | folds of the cross-validation | 5 |
 /// | `tasks` | the tasks it is run on | all |
-/// | anything else | a parameter of the method; a list of values is a grid, `"auto"` leaves the choice to the data where that is allowed, `{ sweep = [1, 2, 3] }` makes a method of each number and a curve of them | its default |
+/// | anything else | a parameter of the method; a list of values is a grid, `"auto"` leaves the choice to the data or the method where that is allowed, `{ sweep = [1, 2, 3] }` makes a method of each number and a curve of them; files of weights are relative to the specification's folder | its default |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MethodSpec {
     /// Its name in results.
@@ -93,7 +95,7 @@ pub struct GridPoint {
 }
 
 impl GridPoint {
-    /// Builds the method.
+    /// Builds the method; files of weights are relative to `base`.
     ///
     /// # Errors
     /// [`TransferError`] for what the registry refuses.
@@ -101,12 +103,21 @@ impl GridPoint {
         &self,
         registry: &Registry,
         method: &str,
+        base: &Path,
     ) -> Result<Box<dyn TransferMethod>, TransferError> {
-        let learner = self
-            .learner
+        let Self {
+            params, learner, ..
+        } = self.with_paths(registry, method, base);
+        let learner = learner
             .as_ref()
             .map(|learner| (learner.use_.as_str(), learner.params.clone()));
-        registry.build(method, self.params.clone(), learner)
+        registry.build(method, params, learner)
+    }
+
+    /// Its parameters, and those of its learner as `learner.<name>`.
+    pub(crate) fn flat_params(&self) -> Map<String, Value> {
+        let learner = self.learner.iter().flat_map(|learner| &learner.params);
+        flatten(&self.params, learner)
     }
 }
 
@@ -121,10 +132,30 @@ impl MethodSpec {
             .is_none_or(|tasks| tasks.iter().any(|name| name == task))
     }
 
+    /// Whether it takes images as they are, and so does its learner: what does trains networks, on the device that is asked
+    /// for. All others compute on the CPU.
+    pub fn takes_images(&self, registry: &Registry) -> bool {
+        let learner = self.learner.as_ref().is_none_or(|learner| {
+            let entry = registry.learner(&learner.use_);
+            entry.is_ok_and(|entry| entry.info.images)
+        });
+        let method = registry.method(&self.use_);
+        learner && method.is_ok_and(|entry| entry.info.needs.images)
+    }
+
     /// The parameters of the method, and those of the learner as `learner.<name>`.
     pub fn flat_params(&self) -> Map<String, Value> {
         let learner = self.learner.iter().flat_map(|learner| &learner.params);
         flatten(&self.params, learner)
+    }
+
+    /// The first of [`MethodSpec::grid`], which is the only one where nothing varies.
+    pub(crate) fn first_point(&self) -> GridPoint {
+        let first = |(name, value): (String, Value)| match value {
+            Value::Array(values) => Some((name, values.into_iter().next()?)),
+            _ => None,
+        };
+        self.at(self.flat_params().into_iter().filter_map(first).collect())
     }
 
     /// Every choice of parameters: the first that varies varies slowest, the learner's come last.
@@ -169,7 +200,7 @@ impl MethodSpec {
 }
 
 /// The parameters of a method, and those of its learner as `learner.<name>`.
-pub(crate) fn flatten<'a>(
+fn flatten<'a>(
     params: &Map<String, Value>,
     learner: impl IntoIterator<Item = (&'a String, &'a Value)>,
 ) -> Map<String, Value> {
@@ -212,6 +243,7 @@ mod tests {
             line: 1,
         };
         let grid = method.grid();
+        assert_eq!(method.first_point(), grid[0]);
         let varying: Vec<Value> = grid
             .iter()
             .map(|point| Value::Object(point.varying.clone()))

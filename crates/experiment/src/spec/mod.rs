@@ -43,7 +43,9 @@ mod parse;
 mod parse_method;
 mod parse_task;
 mod section;
+mod side;
 mod task;
+mod weights;
 
 use std::path::{Path, PathBuf};
 
@@ -53,7 +55,6 @@ use translearn_core::metrics::Metric;
 
 pub use curve::{CurvePoint, CurveSpec};
 pub use error::{SpecError, SpecProblem};
-pub(crate) use method::flatten;
 pub use method::{GridPoint, LearnerSpec, MethodSpec, SelectBy};
 pub use task::{Draw, FeaturesSpec, Kind, Origin, Output, Part, TaskSpec};
 pub use translearn_data::preprocess::Step;

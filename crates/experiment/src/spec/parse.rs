@@ -8,7 +8,7 @@ use translearn_core::Registry;
 use translearn_core::metrics::Metric;
 
 use super::section::{Document, Section};
-use super::{CurveSpec, MethodSpec, Spec, SpecError, SpecProblem, TaskSpec};
+use super::{CurveSpec, Kind, MethodSpec, Spec, SpecError, SpecProblem, TaskSpec, side};
 use crate::SCHEMA;
 use crate::spec::{FeaturesSpec, Step};
 
@@ -116,6 +116,21 @@ pub(super) fn parse(text: &str, file: &Path, registry: &Registry) -> Result<Spec
                 continue;
             };
             return Err(duplicate(&top, method.line, what, first.line, advice));
+        }
+    }
+    for task in tasks.iter().filter(|task| task.kind == Kind::Images) {
+        for method in methods.iter().filter(|method| method.serves(&task.name)) {
+            if let Some(side) = side::of_networks(method, registry).filter(|&n| n > task.image_side)
+            {
+                let reason = format!(
+                    "images are shrunk to {}, and a network of method `{}` takes {side}; say `image_side = {side}` in the \
+                     task, or a smaller `image_size` in the learner",
+                    task.image_side, method.name
+                );
+                let place = format!("task `{}`", task.name);
+                let problem = SpecProblem::invalid("image_side", &place, reason);
+                return Err(top.error_at(task.line, problem));
+            }
         }
     }
     let curve = CurveSpec::parse(curve, &top, &tasks, &methods)?;

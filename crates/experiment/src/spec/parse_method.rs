@@ -1,13 +1,17 @@
 //! From a `[[method]]` to a [`MethodSpec`], checked against the registry.
 
+use std::path::Path;
+
 use serde_json::{Map, Value};
 use toml::de::DeValue;
 use translearn_core::params::check_params;
-use translearn_core::{BaseLearner, ParamInfo, ParamRange, Registry, TransferError, nearest_name};
+use translearn_core::{BaseLearner, ParamInfo, Registry, TransferError, nearest_name};
 
 use super::curve::{self, Sweep};
 use super::section::{Entry, Section, describe};
-use super::{GridPoint, LearnerSpec, MethodSpec, SelectBy, SpecError, SpecProblem, TaskSpec};
+use super::{
+    GridPoint, LearnerSpec, MethodSpec, SelectBy, SpecError, SpecProblem, TaskSpec, weights,
+};
 
 /// Default number of folds.
 const FOLDS: usize = 5;
@@ -78,7 +82,7 @@ impl MethodSpec {
                 learner,
                 varying: Map::new(),
             }
-            .build(registry, &use_)
+            .build(registry, &use_, Path::new(""))
             .map_err(|error| refuse(learner_line, error))
         };
         let first = |given: &Params| -> Map<String, Value> {
@@ -265,8 +269,10 @@ fn read_params(
             value => auto(info, value),
         };
         for one in values(&value) {
-            let one = Map::from_iter([(entry.key.clone(), one.clone())]);
-            check_params(place, known, &one).map_err(|error| {
+            let params = Map::from_iter([(entry.key.clone(), one.clone())]);
+            let checked = check_params(place, known, &params)
+                .and_then(|()| weights::check(info, one, section.base()));
+            checked.map_err(|error| {
                 section.error_at(
                     entry.line,
                     SpecProblem::Method {
@@ -284,18 +290,17 @@ fn read_params(
     })
 }
 
-/// TOML has no null: `"auto"` stands for "choose from the data".
+/// TOML has no null: `"auto"` stands for it wherever it is a value.
 fn auto(info: &ParamInfo, value: Value) -> Value {
-    match info.range {
-        ParamRange::PositiveOrAuto | ParamRange::IntegerOrAuto { .. } if value == "auto" => {
-            Value::Null
-        }
-        _ => value,
+    if value == "auto" && info.range.admits_null() {
+        Value::Null
+    } else {
+        value
     }
 }
 
 /// The values of a grid, or the one value.
-fn values(value: &Value) -> &[Value] {
+pub(super) fn values(value: &Value) -> &[Value] {
     match value {
         Value::Array(values) => values,
         value => std::slice::from_ref(value),
@@ -405,5 +410,37 @@ fn json(value: &DeValue<'_>) -> Result<Value, String> {
             "expected a value or a list of values, found {}",
             describe(other)
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use translearn_core::ParamRange;
+
+    use super::*;
+
+    #[test]
+    fn auto_is_null_for_every_range_with_null_and_for_no_other() {
+        let read = |range| {
+            let info = ParamInfo {
+                name: "layer",
+                default: "null",
+                range,
+                doc: "",
+            };
+            auto(&info, Value::from("auto"))
+        };
+        let (low, high) = (1, 9);
+        for range in [
+            ParamRange::TextOrAuto,
+            ParamRange::WeightsOrAuto,
+            ParamRange::PositiveOrAuto,
+            ParamRange::IntegerOrAuto { low, high },
+        ] {
+            assert_eq!(read(range), Value::Null, "{range}");
+        }
+        for range in [ParamRange::Text, ParamRange::Weights, ParamRange::Positive] {
+            assert_eq!(read(range), "auto", "{range}");
+        }
     }
 }

@@ -82,6 +82,11 @@ impl<'d> Section<'d> {
         }
     }
 
+    /// The folder that the files of the specification are relative to.
+    pub(super) fn base(&self) -> &Path {
+        self.document.file.parent().unwrap_or(Path::new(""))
+    }
+
     /// An error about the section as a whole.
     pub(super) fn error(&self, problem: SpecProblem) -> SpecError {
         problem.at(self.document.file, Some(self.line))

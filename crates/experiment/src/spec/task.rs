@@ -29,7 +29,7 @@ use super::is_none_or_default;
 /// | `preprocess` | steps, in place of the specification's | the specification's |
 /// | `text` | [`TextParams`], for `kind = "text"` | their defaults |
 /// | `features` | [`FeaturesSpec`], for `kind = "images"`: the network that turns them into vectors | the specification's, if it has any |
-/// | `image_side` | for `kind = "images"`: images of a longer shorter side are shrunk to it when they are decoded for methods that take images as they are, at least 16 | 256 |
+/// | `image_side` | for `kind = "images"`: images of a longer shorter side are shrunk to it when they are decoded for methods that take images as they are, at least 16 and what their networks take (341 for `inception-v3` and `xception`, 8/7 of `image_size` for most others) | 256 |
 /// | `at` | where the task stands on the curve over tasks: a number | none |
 /// | `table` | [`TableParams`], for tables with categories or missing values | their defaults |
 ///
@@ -99,7 +99,8 @@ fn is_default_side(side: &u32) -> bool {
 
 impl TaskSpec {
     /// Default of `image_side`: so many images of 256 x 256 fit into memory, and networks that are trained on crops of 224
-    /// start from this size.
+    /// start from this size. A specification with a network that takes more has to say so: larger images cost memory in
+    /// proportion to their area, and are others for the other methods, too.
     pub const IMAGE_SIDE: u32 = 256;
 
     /// All parts: the sources, the target, and the test part where there is one.

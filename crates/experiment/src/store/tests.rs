@@ -24,6 +24,7 @@ fn plan(seeds: &[u64]) -> PlanFile {
         spec,
         data: BTreeMap::new(),
         versions: BTreeMap::from([("translearn".into(), "0.1.0".into())]),
+        device: "cpu".into(),
         // Not in the order of the identifiers.
         trials: seeds.iter().rev().map(|seed| format!("t{seed}")).collect(),
     }
@@ -137,6 +138,15 @@ fn a_folder_of_another_plan_or_version_is_refused_with_what_differs_unless_fresh
         "{message}"
     );
     assert!(!message.contains("trials["), "{message}");
+    let on_cuda = PlanFile {
+        device: "cuda".into(),
+        ..plan(&[0])
+    };
+    let message = open(&on_cuda, false).unwrap_err().to_string();
+    assert!(
+        message.contains("device: \"cpu\" in the folder, \"cuda\" now"),
+        "{message}"
+    );
     let newer = PlanFile {
         versions: BTreeMap::from([("translearn".into(), "0.2.0".into())]),
         ..plan(&[0])

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::Registry;
 
 pub(crate) use memory::is_measured as memory_is_measured;
-pub(crate) use process::{Launcher, Outcome, Worker};
+pub(crate) use process::{DEVICE, Launcher, Outcome, Worker};
 pub(crate) use serve::serve;
 
 use crate::plan::Trial;

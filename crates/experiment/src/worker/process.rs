@@ -22,8 +22,8 @@ const GRACE: Duration = Duration::from_millis(300);
 /// Lines of a worker's standard error kept to explain its end.
 const KEPT_LINES: usize = 20;
 
-/// Tells a worker where its networks compute; `translearn_deep::default_device` reads it.
-const DEVICE: &str = "TRANSLEARN_DEVICE";
+/// Tells a process where its networks compute; `translearn_deep::default_device` reads it.
+pub(crate) const DEVICE: &str = "TRANSLEARN_DEVICE";
 
 /// How workers are started.
 #[derive(Debug, Clone)]
@@ -278,4 +278,12 @@ fn name(signal: i32) -> String {
         _ => return format!("signal {signal}"),
     };
     format!("signal {signal} ({name})")
+}
+
+#[cfg(all(test, feature = "deep"))]
+mod tests {
+    #[test]
+    fn networks_read_the_variable_that_is_set_for_them() {
+        assert_eq!(super::DEVICE, translearn_deep::DEVICE);
+    }
 }
