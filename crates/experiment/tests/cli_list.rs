@@ -28,7 +28,7 @@ fn named<'a>(list: &'a [Value], name: &str) -> &'a Value {
 fn every_method_is_listed_with_family_needs_laws_and_parameters() {
     let lab = lab();
     let list = json(&lab, "methods");
-    let registry = translearn_classical::registry();
+    let registry = translearn_experiment::registry();
     assert_eq!(list.len(), registry.methods().len());
     let coral = named(&list, "coral");
     assert_eq!(coral["family"], "feature");
@@ -149,7 +149,7 @@ fn specifications_are_found_by_name_in_the_workspace() {
 #[test]
 fn the_table_of_methods_has_a_row_for_each() {
     let text = lab().run(&["methods-table"]).stdout;
-    let registry = translearn_classical::registry();
+    let registry = translearn_experiment::registry();
     assert_eq!(text.lines().count(), 2 + registry.methods().len());
     let columns = |line: &str| line.replace("\\|", "").matches('|').count();
     assert!(text.lines().all(|line| columns(line) == 8), "{text}");
