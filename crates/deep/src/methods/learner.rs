@@ -325,7 +325,8 @@ impl FitSample for NetworkParams {
             others: Vec::new(),
         };
         recipe.train(&network, fit, |step| {
-            recipe.task(&network, step, &mut step.pass("source"), None)
+            let (losses, _) = recipe.task(&network, step, &mut step.pass("source"), None)?;
+            Ok(losses)
         })?;
         Ok(recipe.model(network))
     }
