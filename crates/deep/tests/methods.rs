@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
 use serde_json::{Map, Value, json};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 use translearn_core::{
     Domain, Features, Fitted, Image, ImageRows, LabelSpace, Labels, Prediction, Task,
     TransferError, TransferProblem, seed,
 };
-use translearn_deep::methods::{class_relationship, spectral_shrinkage};
+use translearn_deep::methods::{class_relationship, feature_map_distance, spectral_shrinkage};
 use translearn_deep::{
     Network, Pretrained, backbones, knowledge_distillation, registry, soft_cross_entropy,
 };
@@ -219,6 +219,7 @@ fn saved_and_loaded_models_predict_the_same() {
     for (method, params) in [
         ("dann", json!({})),
         ("lwf", json!({"weights": path})),
+        ("delta", json!({"weights": path})),
         (
             "fine-tune",
             json!({"weights": "random", "strategy": "dora"}),
@@ -407,6 +408,11 @@ fn what_a_regulariser_minimises_is_smaller_for_it() {
         let [now, _] = outputs_at("relu3", &with("bss", "eta", weight), &original);
         number(spectral_shrinkage(&now, 8).unwrap())
     };
+    let behaviour = |weight: f64| {
+        let [now, then] = outputs_at("relu2", &with("delta", "lambda", weight), &original);
+        let alike = Tensor::full([64], 1.0 / 64.0, (Kind::Float, Device::Cpu));
+        number(feature_map_distance(&now, &then, &alike).unwrap())
+    };
     let forgotten = |weight: f64| {
         let [now, then] = outputs_at("relu3", &with("lwf", "lambda", weight), &original);
         number(knowledge_distillation(&classify(&now), &classify(&then), 2.0).unwrap())
@@ -422,12 +428,34 @@ fn what_a_regulariser_minimises_is_smaller_for_it() {
     };
     for (name, free, bound) in [
         ("bss", spectrum(0.0), spectrum(0.1)),
+        ("delta", behaviour(0.0), behaviour(10.0)),
         ("lwf", forgotten(0.0), forgotten(10.0)),
         ("co-tuning", unlike(0.0), unlike(10.0)),
     ] {
         println!("{name}: {bound} for {free}");
         assert!(bound < 0.7 * free, "{name}: {bound} for {free}");
     }
+}
+
+#[test]
+fn the_importance_of_channels_and_the_layers_count() {
+    let (_folder, path, _) = pretrained();
+    let scores = |params: Value| {
+        let mut all = map(json!({"weights": path, "probe_epochs": 2, "lambda": 5.0}));
+        all.extend(map(params));
+        predict(&fit("delta", Value::Object(all), 0)).scores
+    };
+    let chosen = scores(json!({}));
+    assert_eq!(chosen, scores(json!({"layers": "relu1 relu2 avgpool"})));
+    let two = scores(json!({"layers": "relu1 relu2"}));
+    assert_ne!(chosen, two);
+    assert_eq!(two, scores(json!({"layers": "relu1  relu2 relu1"})));
+    assert_ne!(chosen, scores(json!({"importance_rows": 0})));
+    // More rows than there are.
+    assert_eq!(
+        scores(json!({"importance_rows": 24})),
+        scores(json!({"importance_rows": 1000}))
+    );
 }
 
 #[test]
@@ -455,6 +483,7 @@ fn the_published_head_is_found_whatever_its_number_of_classes() {
         .write(&path)
         .unwrap();
     fit("bss", params.clone(), 0);
+    fit("delta", params.clone(), 0);
     for method in ["lwf", "co-tuning"] {
         let error = fit_with(method, params.clone(), learner(), 0, 0).unwrap_err();
         assert!(
@@ -486,11 +515,19 @@ fn what_cannot_be_served_says_why() {
     };
     let error = message("dann", json!({}), json!({"backbone": "smal-cnn"}));
     assert!(error.contains("did you mean `small-cnn`"), "{error}");
-    let error = message("dann", json!({"layer": "relu9"}), learner());
-    assert!(
-        error.contains("relu9") && error.contains("did you mean"),
-        "{error}"
-    );
+    for (method, params) in [
+        ("dann", json!({"layer": "relu9"})),
+        (
+            "delta",
+            json!({"weights": "random", "layers": "relu1 relu9"}),
+        ),
+    ] {
+        let error = message(method, params, learner());
+        assert!(
+            error.contains("relu9") && error.contains("did you mean"),
+            "{error}"
+        );
+    }
     for (method, _) in REGULARISERS.into_iter().chain([("fine-tune", "")]) {
         let error = message(method, json!({"weights": "no-such-file"}), learner());
         assert!(error.contains("no-such-file"), "{error}");
@@ -500,6 +537,9 @@ fn what_cannot_be_served_says_why() {
             "{error}"
         );
     }
+    let blank = json!({"weights": "random", "layers": " "});
+    let error = message("delta", blank, learner());
+    assert!(error.contains("`layers` is blank"), "{error}");
     let (_folder, path, _) = pretrained();
     let error = message("pretrained", json!({"weights": path}), learner());
     assert!(

@@ -1,10 +1,12 @@
 //! Methods of the registry that train networks, and the base learner they wrap.
 
 mod bss;
+mod channels;
 mod co_tuning;
 mod dann;
 mod declare;
 mod deep_coral;
+mod delta;
 mod domains;
 mod fine_tune;
 mod learner;
@@ -20,9 +22,11 @@ use translearn_core::{LearnerEntry, MethodEntry, Registry, TransferError};
 use crate::DeepError;
 
 pub use bss::{BssParams, spectral_shrinkage};
+pub use channels::feature_map_distance;
 pub use co_tuning::{CoTuningParams, class_relationship};
 pub use dann::DannParams;
 pub use deep_coral::{DeepCoralParams, coral_loss};
+pub use delta::DeltaParams;
 pub use fine_tune::{FineTuneParams, Strategy};
 pub use learner::{Decay, Moves, NetworkParams};
 pub use lwf::LwfParams;
@@ -42,6 +46,7 @@ pub fn registry() -> Registry {
             MethodEntry::of::<PretrainedParams>(),
             MethodEntry::of::<FineTuneParams>(),
             MethodEntry::of::<BssParams>(),
+            MethodEntry::of::<DeltaParams>(),
             MethodEntry::of::<LwfParams>(),
             MethodEntry::of::<CoTuningParams>(),
             MethodEntry::of::<DannParams>(),
