@@ -351,25 +351,46 @@ fn what_is_frozen_stays_bit_for_bit_and_what_learns_moves() {
     );
 }
 
-#[test]
-fn a_pull_towards_the_first_weights_keeps_them_near() {
+/// The squared distance from the first weights of two layers, for `fine-tune`.
+fn distance(params: Value) -> f64 {
     let (_folder, path, network) = pretrained();
     let before = network.state().unwrap();
-    let distance = |weight: f64| -> f64 {
-        let params = json!({"weights": path, "l2_sp": weight, "pretrained_rate": 1.0});
-        let after = tensors(&fit("fine-tune", params, 6));
-        let of = |name: &str| {
-            let pair = [&before, &after].map(|file| file.tensor(name).unwrap().to_f32().unwrap());
-            pair[0]
-                .iter()
-                .zip(&pair[1])
-                .map(|(a, b)| f64::from(a - b).powi(2))
-                .sum::<f64>()
-        };
-        of("conv2.weight") + of("fc1.weight")
+    let mut all = map(json!({"weights": path}));
+    all.extend(map(params));
+    let after = tensors(&fit("fine-tune", Value::Object(all), 6));
+    let of = |name: &str| {
+        let pair = [&before, &after].map(|file| file.tensor(name).unwrap().to_f32().unwrap());
+        pair[0]
+            .iter()
+            .zip(&pair[1])
+            .map(|(a, b)| f64::from(a - b).powi(2))
+            .sum::<f64>()
     };
-    let (free, near) = (distance(0.0), distance(10.0));
+    of("conv2.weight") + of("fc1.weight")
+}
+
+#[test]
+fn a_pull_towards_the_first_weights_keeps_them_near() {
+    let pulled = |weight: f64| distance(json!({"l2_sp": weight, "pretrained_rate": 1.0}));
+    let (free, near) = (pulled(0.0), pulled(10.0));
     assert!(near < 0.3 * free, "{near} against {free}");
+}
+
+#[test]
+fn adapters_learn_at_the_rate_of_what_was_loaded() {
+    for strategy in ["lora", "dora", "ia3"] {
+        let at = |rate: f64, decay: f64| {
+            distance(json!({"strategy": strategy, "pretrained_rate": rate, "layer_decay": decay}))
+        };
+        let (still, slow, fast) = (at(1e-12, 1.0), at(0.1, 1.0), at(1.0, 1.0));
+        assert!(
+            still < 1e-6 * slow && slow < 0.5 * fast,
+            "{strategy}: {still} {slow} {fast}"
+        );
+        // `conv2` is a group below `fc1`.
+        let lower = at(1.0, 0.1);
+        assert!(lower < 0.9 * fast, "{strategy}: {lower} {fast}");
+    }
 }
 
 /// What a fitted network of `small-cnn` gives of the source's images at a layer, and what the original one gives.

@@ -57,7 +57,7 @@ pub(super) const PRETRAINED_RATE: ParamInfo = parameter(
     "pretrained_rate",
     "0.1",
     ParamRange::Positive,
-    "Factor of the rate for what was loaded.",
+    "Factor of the rate for what was loaded and what adapters add to it.",
 );
 
 /// The pull towards the first weights.

@@ -1,4 +1,4 @@
-//! Fine-tuning as `fine-tune` and what regularises it have it: the rates of what is new and what was loaded, the pull towards
+//! Fine-tuning as `fine-tune` and what regularises it have it: the rates of the head and of what is below it, the pull towards
 //! the first weights, and one way of training.
 
 use tch::{Kind, Tensor};
@@ -30,7 +30,7 @@ pub(super) trait Regulariser {
 pub(super) struct Tuning<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) domains: &'a Domains,
-    /// Factor of the rate for what was loaded.
+    /// Factor of the rate below the head: for what was loaded and what adapters add to it.
     pub(super) pretrained_rate: f64,
     /// Factor of the rate from each group of layers to the one below.
     pub(super) layer_decay: f64,
@@ -46,7 +46,7 @@ pub(super) struct Tuning<'a> {
 pub(super) struct Phase {
     pub(super) name: &'static str,
     pub(super) epochs: u64,
-    /// Factor of the rate for what is new.
+    /// Factor of the rate for the head.
     pub(super) new: f64,
 }
 
@@ -59,10 +59,14 @@ impl Tuning<'_> {
         regulariser: Option<&dyn Regulariser>,
     ) -> Result<(), DeepError> {
         let recipe = self.recipe;
-        let pull = Pull::new(self.l2_sp, network, &pretrained_tensors(network))?;
+        let pull = Pull::new(self.l2_sp, network)?;
         let labelled = self.domains.target_examples(recipe)?;
         let target = labelled.as_ref().map(|_| (1, self.target_weight));
-        let mut groups = self.groups(network, phase.new)?;
+        let decay = match pull {
+            None => recipe.params.weight_decay,
+            Some(_) => 0.0,
+        };
+        let mut groups = self.groups(network, phase.new, decay)?;
         if let Some(regulariser) = regulariser {
             groups.extend(regulariser.groups(recipe, self.pretrained_rate)?);
         }
@@ -92,27 +96,22 @@ impl Tuning<'_> {
         })
     }
 
-    /// What learns: what is new at `new` times the rate, each group of layers below at its own.
-    fn groups(&self, network: &Network, new: f64) -> Result<Vec<Group>, DeepError> {
+    /// What learns: the head at `new` times the rate; each group of layers below at its own, with its adapters, for what
+    /// they learn is a change of what was loaded.
+    fn groups(&self, network: &Network, new: f64, decay: f64) -> Result<Vec<Group>, DeepError> {
         let recipe = self.recipe;
         let head = network.head();
-        let original = pretrained_tensors(network);
-        let is_new = |name: &str| !original.iter().any(|known| known == name);
-        let mut groups = vec![recipe.group(head, network, is_new, new)?];
+        let is_below = |name: &str| !covers(head, name);
+        let mut groups = vec![recipe.group(head, network, |name| covers(head, name), new)?];
         let layers = network.layer_groups();
         let below: Vec<&Vec<String>> = layers
             .iter()
             .rev()
-            .filter(|names| names.iter().any(|name| !is_new(name)))
+            .filter(|names| names.iter().any(|name| is_below(name)))
             .collect();
-        let decay = if self.l2_sp > 0.0 {
-            0.0
-        } else {
-            recipe.params.weight_decay
-        };
         let epochs = recipe.params.epochs;
         for (depth, names) in below.iter().enumerate() {
-            let keep = |name: &str| !is_new(name) && names.iter().any(|known| known == name);
+            let keep = |name: &str| is_below(name) && names.iter().any(|known| known == name);
             let factor = self.pretrained_rate * self.layer_decay.powi(depth as i32);
             let name = names
                 .first()
@@ -130,15 +129,6 @@ impl Tuning<'_> {
     }
 }
 
-/// The names of what was loaded: the weights below the head, those of adapters apart.
-fn pretrained_tensors(network: &Network) -> Vec<String> {
-    let head = network.head();
-    let own = network
-        .base()
-        .filter(|(name, parameter)| parameter.role == Role::Weight && !covers(head, name));
-    own.map(|(name, _)| name.to_owned()).collect()
-}
-
 /// The pull towards the weights that a network started from.
 struct Pull {
     weight: f64,
@@ -148,15 +138,16 @@ struct Pull {
 
 impl Pull {
     /// `None` for a weight of 0 and where nothing that was loaded learns.
-    fn new(weight: f64, network: &Network, names: &[String]) -> Result<Option<Self>, DeepError> {
+    fn new(weight: f64, network: &Network) -> Result<Option<Self>, DeepError> {
         if weight == 0.0 {
             return Ok(None);
         }
-        let learned = names
-            .iter()
-            .filter_map(|name| network.parameters().get(name));
-        let tensors = learned
-            .map(|parameter| &parameter.tensor)
+        let head = network.head();
+        let loaded = network
+            .base()
+            .filter(|(name, parameter)| parameter.role == Role::Weight && !covers(head, name));
+        let tensors = loaded
+            .map(|(_, parameter)| &parameter.tensor)
             .filter(|tensor| tensor.requires_grad())
             .map(|tensor| Ok((tensor.shallow_clone(), copy_of(tensor)?)))
             .collect::<Result<Vec<_>, DeepError>>()?;
