@@ -459,6 +459,21 @@ fn what_a_regulariser_minimises_is_smaller_for_it() {
 }
 
 #[test]
+fn a_training_that_diverges_says_so() {
+    let (_folder, path, _) = pretrained();
+    let mut wild = map(learner());
+    wild.insert("rate".to_owned(), json!(1e25));
+    for (method, _) in REGULARISERS.into_iter().chain([("fine-tune", "")]) {
+        let params = json!({"weights": path});
+        let error = fit_with(method, params, Value::Object(wild.clone()), 0, 0).unwrap_err();
+        assert!(
+            error.to_string().contains("a smaller learning rate"),
+            "{method}: {error}"
+        );
+    }
+}
+
+#[test]
 fn the_importance_of_channels_and_the_layers_count() {
     let (_folder, path, _) = pretrained();
     let scores = |params: Value| {

@@ -162,6 +162,10 @@ impl Regulariser for Shrinkage {
 
     fn add(&self, losses: Losses, _: &Seen, pass: &mut Pass) -> Result<Losses, DeepError> {
         let features = features(pass.taken(&self.layer), &self.layer)?;
+        // The decomposition refuses what is not finite; the loss of the task then says more.
+        if features.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+            return Ok(losses);
+        }
         Ok(losses.with("spectrum", self.eta, spectral_shrinkage(&features, self.k)?))
     }
 }
