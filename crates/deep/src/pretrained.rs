@@ -155,6 +155,28 @@ impl Pretrained {
         Ok(network)
     }
 
+    /// The network with all its weights and as many classes as they came with, whatever their number.
+    ///
+    /// # Errors
+    /// As [`Pretrained::build_whole`]; [`DeepError::PartlyLoaded`] also for a file without a classifier.
+    pub fn build_original(&self, device: Device) -> Result<Network, DeepError> {
+        let mut network = self.backbone.build(self.backbone.n_classes, device, 0)?;
+        let Some(file) = self.file()? else {
+            return Ok(network);
+        };
+        let found = network.load(&file)?;
+        let own = found
+            .misshapen
+            .iter()
+            .find(|tensor| is_below(&tensor.name, network.head()))
+            .and_then(|tensor| i64::try_from(*tensor.found.first()?).ok());
+        if let Some(n_classes) = own {
+            network = self.backbone.build(n_classes, device, 0)?;
+        }
+        load_all_but(&mut network, &file, None)?;
+        Ok(network)
+    }
+
     /// The weights; `None` where there are none but first values.
     fn file(&self) -> Result<Option<StateDict>, DeepError> {
         Ok(match &self.source {

@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
 use serde_json::{Map, Value, json};
-use tch::Device;
+use tch::{Device, Kind, Tensor};
 use translearn_core::{
     Domain, Features, Fitted, Image, ImageRows, LabelSpace, Labels, Prediction, Task,
     TransferError, TransferProblem, seed,
 };
-use translearn_deep::{Network, backbones, registry};
+use translearn_deep::methods::{class_relationship, feature_map_distance, spectral_shrinkage};
+use translearn_deep::{
+    Network, Pretrained, backbones, knowledge_distillation, registry, soft_cross_entropy,
+};
 
 const CLASSES: usize = 3;
 
@@ -127,8 +130,38 @@ fn without_weight_the_target_changes_no_bit() {
     assert_eq!(predict(&fit("fine-tune", from_nothing, 5)), plain);
 }
 
+/// The methods that add to the loss of fine-tuning, and the parameter that weighs what they add.
+const REGULARISERS: [(&str, &str); 3] =
+    [("bss", "eta"), ("lwf", "lambda"), ("co-tuning", "lambda")];
+
+#[test]
+fn without_weight_a_regulariser_is_fine_tuning_bit_for_bit() {
+    let (_folder, path, _) = pretrained();
+    let scores = |method: &str, params: Value| {
+        let mut all = map(json!({"weights": path, "pretrained_rate": 0.5, "target_weight": 0.7}));
+        all.extend(map(params));
+        predict(&fit_with(method, Value::Object(all), learner(), 4, 5).unwrap()).scores
+    };
+    let plain = scores("fine-tune", json!({}));
+    for (method, weight) in REGULARISERS {
+        assert_eq!(scores(method, json!({weight: 0.0})), plain, "{method}");
+        let weighted = scores(method, json!({weight: 0.5}));
+        assert_ne!(weighted, plain, "{method}");
+        assert_ne!(weighted, scores(method, json!({weight: 1.0})), "{method}");
+    }
+    let pulled = scores("fine-tune", json!({"l2_sp": 0.1}));
+    assert_eq!(scores("bss", json!({"eta": 0.0, "l2_sp": 0.1})), pulled);
+    assert_ne!(pulled, plain);
+}
+
 #[test]
 fn the_same_seed_gives_the_same_bits_and_another_does_not() {
+    let (_folder, path, _) = pretrained();
+    for (method, _) in REGULARISERS {
+        let scores = |seed| predict(&fit(method, json!({"weights": path}), seed)).scores;
+        assert_eq!(scores(1), scores(1), "{method}");
+        assert_ne!(scores(1), scores(2), "{method}");
+    }
     for (method, params) in [
         ("dann", json!({})),
         ("deep-coral", json!({})),
@@ -155,13 +188,12 @@ fn a_class_that_the_source_lacks_is_no_obstacle() {
         .unwrap()
         .build(map(learner()))
         .unwrap();
+    let (_folder, path, _) = pretrained();
     for entry in registry().methods() {
-        if entry.info.name == "pretrained" {
-            continue;
-        }
         let params = match entry.info.name {
-            "fine-tune" => json!({"weights": "random"}),
-            _ => json!({}),
+            "pretrained" => continue,
+            "dann" | "deep-coral" => json!({}),
+            _ => json!({"weights": path}),
         };
         let method = entry.build(map(params), Some(learner.clone())).unwrap();
         let fitted = method.fit(&lacking, 0).unwrap();
@@ -183,8 +215,11 @@ fn one_labelled_target_row_counts() {
 
 #[test]
 fn saved_and_loaded_models_predict_the_same() {
+    let (_folder, path, _) = pretrained();
     for (method, params) in [
         ("dann", json!({})),
+        ("lwf", json!({"weights": path})),
+        ("delta", json!({"weights": path})),
         (
             "fine-tune",
             json!({"weights": "random", "strategy": "dora"}),
@@ -319,25 +354,182 @@ fn what_is_frozen_stays_bit_for_bit_and_what_learns_moves() {
     );
 }
 
-#[test]
-fn a_pull_towards_the_first_weights_keeps_them_near() {
+/// The squared distance from the first weights of two layers, for `fine-tune`.
+fn distance(params: Value) -> f64 {
     let (_folder, path, network) = pretrained();
     let before = network.state().unwrap();
-    let distance = |weight: f64| -> f64 {
-        let params = json!({"weights": path, "l2_sp": weight, "pretrained_rate": 1.0});
-        let after = tensors(&fit("fine-tune", params, 6));
-        let of = |name: &str| {
-            let pair = [&before, &after].map(|file| file.tensor(name).unwrap().to_f32().unwrap());
-            pair[0]
-                .iter()
-                .zip(&pair[1])
-                .map(|(a, b)| f64::from(a - b).powi(2))
-                .sum::<f64>()
-        };
-        of("conv2.weight") + of("fc1.weight")
+    let mut all = map(json!({"weights": path}));
+    all.extend(map(params));
+    let after = tensors(&fit("fine-tune", Value::Object(all), 6));
+    let of = |name: &str| {
+        let pair = [&before, &after].map(|file| file.tensor(name).unwrap().to_f32().unwrap());
+        pair[0]
+            .iter()
+            .zip(&pair[1])
+            .map(|(a, b)| f64::from(a - b).powi(2))
+            .sum::<f64>()
     };
-    let (free, near) = (distance(0.0), distance(10.0));
+    of("conv2.weight") + of("fc1.weight")
+}
+
+#[test]
+fn a_pull_towards_the_first_weights_keeps_them_near() {
+    let pulled = |weight: f64| distance(json!({"l2_sp": weight, "pretrained_rate": 1.0}));
+    let (free, near) = (pulled(0.0), pulled(10.0));
     assert!(near < 0.3 * free, "{near} against {free}");
+}
+
+#[test]
+fn adapters_learn_at_the_rate_of_what_was_loaded() {
+    for strategy in ["lora", "dora", "ia3"] {
+        let at = |rate: f64, decay: f64| {
+            distance(json!({"strategy": strategy, "pretrained_rate": rate, "layer_decay": decay}))
+        };
+        let (still, slow, fast) = (at(1e-12, 1.0), at(0.1, 1.0), at(1.0, 1.0));
+        assert!(
+            still < 1e-6 * slow && slow < 0.5 * fast,
+            "{strategy}: {still} {slow} {fast}"
+        );
+        // `conv2` is a group below `fc1`.
+        let lower = at(1.0, 0.1);
+        assert!(lower < 0.9 * fast, "{strategy}: {lower} {fast}");
+    }
+}
+
+/// What a fitted network of `small-cnn` gives of the source's images at a layer, and what the original one gives.
+fn outputs_at(layer: &str, fitted: &Fitted, original: &Network) -> [Tensor; 2] {
+    let mut network = backbones::find("small-cnn")
+        .unwrap()
+        .build(CLASSES as i64, Device::Cpu, 0)
+        .unwrap();
+    network.load_whole(&tensors(fitted)).unwrap();
+    let (images, _) = images(24, 0, 1);
+    let transform = Pretrained::find("small-cnn", "random", "".as_ref())
+        .unwrap()
+        .transform()
+        .of_size(16);
+    let images: Vec<Tensor> = images
+        .iter()
+        .map(|image| transform.apply(image).unwrap())
+        .collect();
+    let images = Tensor::stack(&images, 0);
+    [&network, original].map(|network| network.outputs_of(&images, &[layer]).unwrap().remove(0))
+}
+
+#[test]
+fn what_a_regulariser_minimises_is_smaller_for_it() {
+    let (_folder, path, original) = pretrained();
+    let get = |name: &str| original.parameters()[name].tensor.detach();
+    // What the published head makes of features.
+    let classify = |features: &Tensor| features.linear(&get("fc2.weight"), Some(get("fc2.bias")));
+    let longer = json!({"backbone": "small-cnn", "epochs": 10, "batch_size": 8, "image_size": 16, "rate": 0.02});
+    let with = |method: &str, name: &str, weight: f64| {
+        let params = json!({"weights": path, "pretrained_rate": 0.5, name: weight});
+        fit_with(method, params, longer.clone(), 0, 6).unwrap()
+    };
+    let number = |loss: Tensor| loss.double_value(&[]);
+    let spectrum = |weight: f64| {
+        let [now, _] = outputs_at("relu3", &with("bss", "eta", weight), &original);
+        number(spectral_shrinkage(&now, 8).unwrap())
+    };
+    let behaviour = |weight: f64| {
+        let [now, then] = outputs_at("relu2", &with("delta", "lambda", weight), &original);
+        let alike = Tensor::full([64], 1.0 / 64.0, (Kind::Float, Device::Cpu));
+        number(feature_map_distance(&now, &then, &alike).unwrap())
+    };
+    let forgotten = |weight: f64| {
+        let [now, then] = outputs_at("relu3", &with("lwf", "lambda", weight), &original);
+        number(knowledge_distillation(&classify(&now), &classify(&then), 2.0).unwrap())
+    };
+    let unlike = |weight: f64| {
+        let [now, then] = outputs_at("relu3", &with("co-tuning", "lambda", weight), &original);
+        let (_, labels) = images(24, 0, 1);
+        let relationship = class_relationship(&classify(&then), &labels, CLASSES, 1.0).unwrap();
+        let labels: Vec<i64> = labels.iter().map(|&label| label as i64).collect();
+        let targets = relationship.index_select(0, &Tensor::from_slice(&labels));
+        let entropy = number(soft_cross_entropy(&targets.log(), &targets, None).unwrap());
+        number(soft_cross_entropy(&classify(&now), &targets, None).unwrap()) - entropy
+    };
+    for (name, free, bound) in [
+        ("bss", spectrum(0.0), spectrum(0.1)),
+        ("delta", behaviour(0.0), behaviour(10.0)),
+        ("lwf", forgotten(0.0), forgotten(10.0)),
+        ("co-tuning", unlike(0.0), unlike(10.0)),
+    ] {
+        println!("{name}: {bound} for {free}");
+        assert!(bound < 0.7 * free, "{name}: {bound} for {free}");
+    }
+}
+
+#[test]
+fn a_training_that_diverges_says_so() {
+    let (_folder, path, _) = pretrained();
+    let mut wild = map(learner());
+    wild.insert("rate".to_owned(), json!(1e25));
+    for (method, _) in REGULARISERS.into_iter().chain([("fine-tune", "")]) {
+        let params = json!({"weights": path});
+        let error = fit_with(method, params, Value::Object(wild.clone()), 0, 0).unwrap_err();
+        assert!(
+            error.to_string().contains("a smaller learning rate"),
+            "{method}: {error}"
+        );
+    }
+}
+
+#[test]
+fn the_importance_of_channels_and_the_layers_count() {
+    let (_folder, path, _) = pretrained();
+    let scores = |params: Value| {
+        let mut all = map(json!({"weights": path, "probe_epochs": 2, "lambda": 5.0}));
+        all.extend(map(params));
+        predict(&fit("delta", Value::Object(all), 0)).scores
+    };
+    let chosen = scores(json!({}));
+    assert_eq!(chosen, scores(json!({"layers": "relu1 relu2 avgpool"})));
+    let two = scores(json!({"layers": "relu1 relu2"}));
+    assert_ne!(chosen, two);
+    assert_eq!(two, scores(json!({"layers": "relu1  relu2 relu1"})));
+    assert_ne!(chosen, scores(json!({"importance_rows": 0})));
+    // More rows than there are.
+    assert_eq!(
+        scores(json!({"importance_rows": 24})),
+        scores(json!({"importance_rows": 1000}))
+    );
+}
+
+#[test]
+fn the_published_head_is_found_whatever_its_number_of_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.safetensors");
+    let backbone = backbones::find("small-cnn").unwrap();
+    let own = backbone.build(7, Device::Cpu, 3).unwrap();
+    own.state().unwrap().write(&path).unwrap();
+    let find = |name: &str| Pretrained::find("small-cnn", name, folder.path()).unwrap();
+    let original = find("own.safetensors").build_original(Device::Cpu).unwrap();
+    assert_eq!(original.state().unwrap(), own.state().unwrap());
+    let params = json!({"weights": path.to_str().unwrap()});
+    for method in ["lwf", "co-tuning"] {
+        assert!(predict(&fit(method, params.clone(), 0)).scores.is_some());
+    }
+    // A file without the head serves fine-tuning alone.
+    let state = own.state().unwrap();
+    let below = state.iter().filter(|(name, _)| !name.starts_with("fc2"));
+    let below: Vec<_> = below
+        .map(|(name, tensor)| (name.to_owned(), tensor.clone()))
+        .collect();
+    translearn_weights::StateDict::from_tensors("own", below)
+        .unwrap()
+        .write(&path)
+        .unwrap();
+    fit("bss", params.clone(), 0);
+    fit("delta", params.clone(), 0);
+    for method in ["lwf", "co-tuning"] {
+        let error = fit_with(method, params.clone(), learner(), 0, 0).unwrap_err();
+        assert!(
+            error.to_string().contains("fc2.weight"),
+            "{method}: {error}"
+        );
+    }
 }
 
 #[test]
@@ -362,18 +554,31 @@ fn what_cannot_be_served_says_why() {
     };
     let error = message("dann", json!({}), json!({"backbone": "smal-cnn"}));
     assert!(error.contains("did you mean `small-cnn`"), "{error}");
-    let error = message("dann", json!({"layer": "relu9"}), learner());
-    assert!(
-        error.contains("relu9") && error.contains("did you mean"),
-        "{error}"
-    );
-    let error = message("fine-tune", json!({}), learner());
-    assert!(
-        error.contains("no published ones of `small-cnn`"),
-        "{error}"
-    );
-    let error = message("fine-tune", json!({"weights": "no-such-file"}), learner());
-    assert!(error.contains("no-such-file"), "{error}");
+    for (method, params) in [
+        ("dann", json!({"layer": "relu9"})),
+        (
+            "delta",
+            json!({"weights": "random", "layers": "relu1 relu9"}),
+        ),
+    ] {
+        let error = message(method, params, learner());
+        assert!(
+            error.contains("relu9") && error.contains("did you mean"),
+            "{error}"
+        );
+    }
+    for (method, _) in REGULARISERS.into_iter().chain([("fine-tune", "")]) {
+        let error = message(method, json!({"weights": "no-such-file"}), learner());
+        assert!(error.contains("no-such-file"), "{error}");
+        let error = message(method, json!({}), learner());
+        assert!(
+            error.contains("no published ones of `small-cnn`"),
+            "{error}"
+        );
+    }
+    let blank = json!({"weights": "random", "layers": " "});
+    let error = message("delta", blank, learner());
+    assert!(error.contains("`layers` is blank"), "{error}");
     let (_folder, path, _) = pretrained();
     let error = message("pretrained", json!({"weights": path}), learner());
     assert!(

@@ -44,6 +44,30 @@ pub(super) const WEIGHTS: ParamInfo = parameter(
     "Where the network starts.",
 );
 
+/// Where a network starts that was trained before.
+pub(super) const PRETRAINED: ParamInfo = parameter(
+    "weights",
+    "null",
+    ParamRange::WeightsOrAuto,
+    "Where it starts; null: the published weights of the backbone.",
+);
+
+/// How fast what was loaded learns.
+pub(super) const PRETRAINED_RATE: ParamInfo = parameter(
+    "pretrained_rate",
+    "0.1",
+    ParamRange::Positive,
+    "Factor of the rate for what was loaded and what adapters add to it.",
+);
+
+/// The pull towards the first weights.
+pub(super) const L2_SP: ParamInfo = parameter(
+    "l2_sp",
+    "0.0",
+    real(f64::INFINITY),
+    "Pull towards the weights it started from, in place of weight decay.",
+);
+
 /// The weight of the labelled target rows.
 pub(super) const TARGET_WEIGHT: ParamInfo = parameter(
     "target_weight",

@@ -100,7 +100,7 @@ where
     };
     recipe.train(network, fit, |step| {
         let mut pass = step.pass("source").tap([layer]);
-        let losses = recipe.task(network, step, &mut pass, known)?;
+        let (losses, _) = recipe.task(network, step, &mut pass, known)?;
         let Some(loss) = &loss else {
             return Ok(losses);
         };
@@ -117,7 +117,8 @@ where
     })
 }
 
-fn features(taken: Option<Tensor>, layer: &str) -> Result<Tensor, DeepError> {
+/// The output of a layer that a pass kept, flattened to `[n, width]`.
+pub(super) fn features(taken: Option<Tensor>, layer: &str) -> Result<Tensor, DeepError> {
     let taken = taken.ok_or_else(|| DeepError::unknown("output of layer", layer, []))?;
     Ok(taken.f_flatten(1, -1)?)
 }

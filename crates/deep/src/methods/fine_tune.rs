@@ -1,18 +1,18 @@
 //! Fine-tuning: a network that was trained on another task goes on learning on this one.
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
 use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
 
-use super::declare::{EXEMPTIONS, NEEDS, TARGET_WEIGHT, network, parameter, real};
+use super::declare::{
+    EXEMPTIONS, L2_SP, NEEDS, PRETRAINED, PRETRAINED_RATE, TARGET_WEIGHT, at_least, network,
+    parameter,
+};
 use super::domains::Domains;
 use super::learner::NetworkParams;
-use super::recipe::{Fit, Recipe};
+use super::recipe::Recipe;
+use super::tuning::{Phase, Tuning};
 use crate::adapters::{AdapterSpec, Bitfit, Ia3, LowRank};
-use crate::freeze::covers;
-use crate::network::copy_of;
-use crate::train::{Examples, Group};
-use crate::{DeepError, Freeze, Network, Role};
+use crate::{Freeze, Network};
 
 /// What learns when a network is fine-tuned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -52,10 +52,10 @@ pub enum Strategy {
 ///
 /// | parameter | default | range | meaning |
 /// |---|---|---|---|
-/// | `learner` | `network` | `network` | the network and its training; its `rate` is that of what is new: the head, and the tensors of adapters |
+/// | `learner` | `network` | `network` | the network and its training; its `rate` is that of the new head |
 /// | `weights` | `null` | published weights, a file, `"random"`, null | where it starts; null: the published weights of the backbone |
 /// | `strategy` | `"all"` | `"all"`, `"head"`, `"lp-ft"`, `"gradual"`, `"lora"`, `"dora"`, `"ia3"`, `"bitfit"` | what learns: [`Strategy`] |
-/// | `pretrained_rate` | 0.1 | > 0 | factor of the rate for what was loaded; in the second part of `lp-ft` for the head, too |
+/// | `pretrained_rate` | 0.1 | > 0 | factor of the rate for what was loaded and the adapters' tensors; in the second part of `lp-ft` for the head, too |
 /// | `layer_decay` | 1 | [0.001, 1] | factor of the rate from each group of layers to the one below |
 /// | `freeze_before` | `null` | a layer or null | what comes before this layer stays as it is (`all`, `lp-ft`, `gradual`; the others freeze all that was loaded) |
 /// | `probe_epochs` | 10 | integer ≥ 1 | epochs of the head alone, before the others (`lp-ft`) |
@@ -66,6 +66,13 @@ pub enum Strategy {
 ///
 /// Layers that are frozen keep their statistics of batch normalisation, too. Adapters are merged into the weights at the
 /// end, so that the model costs what the network costs.
+///
+/// *Rates of adapters.* A step of `lora` at the rate `η` moves a weight as a step of gradient descent at `(alpha / rank)² AᵀA η`
+/// would, and `AᵀA` begins with `rank` eigenvalues near 1/3: at the defaults as much as training the weight itself at `4/3 η`.
+/// So adapters have the rate of what was loaded. At that of a head, 0.01, neither they nor the weights themselves can be
+/// trained beside frozen batch normalisation: of 244 ants and bees, not augmented, MobileNet v1 0.25 with ImageNet's weights
+/// tells, after 20 epochs, 74.6 % of the images it was trained on with `lora` at 0.01 (loss 0.56), 50.4 % (0.69) with all but
+/// batch normalisation at 0.01, and 99.6 % (0.04) with `lora` at 0.001 below a head at 0.01.
 ///
 /// *Cost.* That of the learner; what is frozen needs no gradients, and `lp-ft` adds `probe_epochs` rounds.
 ///
@@ -162,129 +169,6 @@ impl FineTuneParams {
             Strategy::All | Strategy::Head | Strategy::LpFt | Strategy::Gradual => None,
         }
     }
-
-    /// What learns: what is new at `new` times the rate, each group of layers below at its own.
-    fn groups(
-        &self,
-        recipe: &Recipe,
-        network: &Network,
-        new: f64,
-    ) -> Result<Vec<Group>, DeepError> {
-        let head = network.head();
-        let original = pretrained_tensors(network);
-        let is_new = |name: &str| !original.iter().any(|known| known == name);
-        let mut groups = vec![recipe.group(head, network, is_new, new)?];
-        let layers = network.layer_groups();
-        let below: Vec<&Vec<String>> = layers
-            .iter()
-            .rev()
-            .filter(|names| names.iter().any(|name| !is_new(name)))
-            .collect();
-        let decay = if self.l2_sp > 0.0 {
-            0.0
-        } else {
-            recipe.params.weight_decay
-        };
-        let epochs = recipe.params.epochs;
-        for (depth, names) in below.iter().enumerate() {
-            let keep = |name: &str| !is_new(name) && names.iter().any(|known| known == name);
-            let factor = self.pretrained_rate * self.layer_decay.powi(depth as i32);
-            let name = names
-                .first()
-                .map_or("", |name| name.split('.').next().unwrap_or(name));
-            let mut group =
-                recipe.group_with(format!("{name} {depth}"), network, keep, factor, decay)?;
-            if self.strategy == Strategy::Gradual {
-                // The last group joins with enough epochs left to learn.
-                let joins = (depth as u64 + 1) * epochs / (below.len() as u64 + 1);
-                group = group.from_epoch(joins);
-            }
-            groups.push(group);
-        }
-        Ok(groups)
-    }
-
-    fn fit_phase(
-        &self,
-        recipe: &Recipe,
-        network: &Network,
-        domains: &Domains,
-        phase: Phase,
-    ) -> Result<(), DeepError> {
-        let pull = Pull::new(self.l2_sp, network, &pretrained_tensors(network))?;
-        let labelled = domains.target_examples(recipe)?;
-        let target = labelled.as_ref().map(|_| (1, self.target_weight));
-        let others = labelled.iter();
-        let fit = Fit {
-            name: phase.name,
-            epochs: phase.epochs,
-            groups: self.groups(recipe, network, phase.new)?,
-            source: &domains.source,
-            others: others
-                .map(|examples| ("target labelled", examples as &dyn Examples))
-                .collect(),
-        };
-        recipe.train(network, fit, |step| {
-            let losses = recipe.task(network, step, &mut step.pass("source"), target)?;
-            match &pull {
-                None => Ok(losses),
-                Some(pull) => Ok(losses.with("l2-sp", 1.0, pull.loss()?)),
-            }
-        })
-    }
-}
-
-/// The names of what was loaded: the weights below the head, those of adapters apart.
-fn pretrained_tensors(network: &Network) -> Vec<String> {
-    let head = network.head();
-    let own = network
-        .base()
-        .filter(|(name, parameter)| parameter.role == Role::Weight && !covers(head, name));
-    own.map(|(name, _)| name.to_owned()).collect()
-}
-
-/// A part of a fine-tuning.
-struct Phase {
-    name: &'static str,
-    epochs: u64,
-    /// Factor of the rate for what is new.
-    new: f64,
-}
-
-/// The pull towards the weights that a network started from.
-struct Pull {
-    weight: f64,
-    /// Tensors that learn, with their first values.
-    tensors: Vec<(Tensor, Tensor)>,
-}
-
-impl Pull {
-    /// `None` for a weight of 0 and where nothing that was loaded learns.
-    fn new(weight: f64, network: &Network, names: &[String]) -> Result<Option<Self>, DeepError> {
-        if weight == 0.0 {
-            return Ok(None);
-        }
-        let learned = names
-            .iter()
-            .filter_map(|name| network.parameters().get(name));
-        let tensors = learned
-            .map(|parameter| &parameter.tensor)
-            .filter(|tensor| tensor.requires_grad())
-            .map(|tensor| Ok((tensor.shallow_clone(), copy_of(tensor)?)))
-            .collect::<Result<Vec<_>, DeepError>>()?;
-        Ok(Some(Self { weight, tensors }).filter(|pull| !pull.tensors.is_empty()))
-    }
-
-    /// `weight / 2 Σ ‖θ − θ₀‖²`.
-    fn loss(&self) -> Result<Tensor, DeepError> {
-        let squares = self
-            .tensors
-            .iter()
-            .map(|(now, then)| now.f_sub(then)?.f_square()?.f_sum(Kind::Float))
-            .collect::<Result<Vec<_>, _>>()?;
-        let sum = Tensor::f_stack(&squares, 0)?.f_sum(Kind::Float)?;
-        Ok(sum.f_mul_scalar(0.5 * self.weight)?)
-    }
 }
 
 static INFO: MethodInfo = MethodInfo {
@@ -294,12 +178,7 @@ static INFO: MethodInfo = MethodInfo {
     what: What::Parameters,
     needs: NEEDS,
     parameters: &[
-        parameter(
-            "weights",
-            "null",
-            ParamRange::WeightsOrAuto,
-            "Where it starts; null: the published weights of the backbone.",
-        ),
+        PRETRAINED,
         parameter(
             "strategy",
             "\"all\"",
@@ -308,12 +187,7 @@ static INFO: MethodInfo = MethodInfo {
             ]),
             "What learns.",
         ),
-        parameter(
-            "pretrained_rate",
-            "0.1",
-            ParamRange::Positive,
-            "Factor of the rate for what was loaded.",
-        ),
+        PRETRAINED_RATE,
         parameter(
             "layer_decay",
             "1.0",
@@ -332,10 +206,7 @@ static INFO: MethodInfo = MethodInfo {
         parameter(
             "probe_epochs",
             "10",
-            ParamRange::Integer {
-                low: 1,
-                high: u64::MAX,
-            },
+            at_least(1),
             "Epochs of the head alone (lp-ft).",
         ),
         parameter(
@@ -350,12 +221,7 @@ static INFO: MethodInfo = MethodInfo {
             ParamRange::Positive,
             "The products are scaled by alpha / rank (lora, dora).",
         ),
-        parameter(
-            "l2_sp",
-            "0.0",
-            real(f64::INFINITY),
-            "Pull towards the weights it started from, in place of weight decay.",
-        ),
+        L2_SP,
         TARGET_WEIGHT,
     ],
     exemptions: EXEMPTIONS,
@@ -374,9 +240,18 @@ transfer_method!(FineTuneParams, INFO, |method, problem, seed| {
         .freeze_before
         .clone()
         .map_or(Freeze::Nothing, Freeze::Before);
+    let tuning = Tuning {
+        recipe: &recipe,
+        domains: &domains,
+        pretrained_rate: method.pretrained_rate,
+        layer_decay: method.layer_decay,
+        gradual: method.strategy == Strategy::Gradual,
+        l2_sp: method.l2_sp,
+        target_weight: method.target_weight,
+    };
     let train = |network: &Network, name, epochs, new| {
         let phase = Phase { name, epochs, new };
-        method.fit_phase(&recipe, network, &domains, phase)
+        tuning.train(network, &phase, None)
     };
     match method.strategy {
         Strategy::All | Strategy::Gradual => {

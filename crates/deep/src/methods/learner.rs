@@ -42,8 +42,8 @@ pub enum Moves {
 
 /// A network trained on images from first values: what a method that transfers has to beat.
 ///
-/// *When.* As the base learner of the baselines, and as what `fine-tune`, `dann` and `deep-coral` train: they take all its
-/// parameters and change where it starts, what learns, or what is minimised.
+/// *When.* As the base learner of the baselines, and as what the methods here train: they take all its parameters and change
+/// where it starts, what learns, or what is minimised.
 ///
 /// ```text
 /// minimise  1/n Σ wᵢ H(qᵢ, softmax f(xᵢ))     with  Σ wᵢ = n,  q = (1 − s) [y = c] + s/k,  by batches

@@ -1,25 +1,37 @@
 //! Methods of the registry that train networks, and the base learner they wrap.
 
+mod bss;
+mod channels;
+mod co_tuning;
 mod dann;
 mod declare;
 mod deep_coral;
+mod delta;
 mod domains;
 mod fine_tune;
 mod layer_transfer;
 mod learner;
+mod lwf;
 mod model;
+mod old_head;
 mod pretrained;
 mod recipe;
+mod tuning;
 
 use translearn_core::{LearnerEntry, MethodEntry, Registry, TransferError};
 
 use crate::DeepError;
 
+pub use bss::{BssParams, spectral_shrinkage};
+pub use channels::feature_map_distance;
+pub use co_tuning::{CoTuningParams, class_relationship};
 pub use dann::DannParams;
 pub use deep_coral::{DeepCoralParams, coral_loss};
+pub use delta::DeltaParams;
 pub use fine_tune::{FineTuneParams, Strategy};
 pub use layer_transfer::{CopiedFrom, LayerTransferParams};
 pub use learner::{Decay, Moves, NetworkParams};
+pub use lwf::LwfParams;
 pub use model::NetworkModel;
 pub use pretrained::PretrainedParams;
 
@@ -35,6 +47,10 @@ pub fn registry() -> Registry {
         vec![
             MethodEntry::of::<PretrainedParams>(),
             MethodEntry::of::<FineTuneParams>(),
+            MethodEntry::of::<BssParams>(),
+            MethodEntry::of::<DeltaParams>(),
+            MethodEntry::of::<LwfParams>(),
+            MethodEntry::of::<CoTuningParams>(),
             MethodEntry::of::<LayerTransferParams>(),
             MethodEntry::of::<DannParams>(),
             MethodEntry::of::<DeepCoralParams>(),

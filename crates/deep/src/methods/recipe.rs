@@ -125,6 +125,24 @@ pub(super) struct Fit<'a> {
     pub(super) others: Vec<(&'a str, &'a dyn Examples)>,
 }
 
+/// A labelled batch as a network saw it, and what it gave beside the classes of the task.
+pub(super) struct Seen {
+    /// Augmented, transformed and mixed.
+    pub(super) images: Tensor,
+    /// Shares of the classes, `[n, k]`.
+    pub(super) targets: Tensor,
+    /// Logits of other classes, where the pass had a wider head.
+    beside: Option<Tensor>,
+}
+
+impl Seen {
+    /// The logits of the other classes of a wider head.
+    pub(super) fn beside(&self) -> Result<&Tensor, DeepError> {
+        let none = || DeepError::unknown("logits of", "other classes", []);
+        self.beside.as_ref().ok_or_else(none)
+    }
+}
+
 impl Recipe {
     /// # Errors
     /// For a backbone, weights or a device that are not there.
@@ -168,18 +186,28 @@ impl Recipe {
             .build_for(self.n_classes, self.device, self.seed(&["network"]))
     }
 
-    /// The network with the head that the weights came with.
+    /// The network as it was published, with the head and the classes that its weights came with.
+    pub(super) fn original(&self) -> Result<Network, DeepError> {
+        self.pretrained.build_original(self.device)
+    }
+
+    /// The network with the head that the weights came with, for the classes of the task.
     pub(super) fn whole_network(&self) -> Result<Network, DeepError> {
         self.pretrained.build_whole(self.n_classes, self.device)
     }
 
-    /// The width of a layer's output for an image, flattened.
-    pub(super) fn width_of(&self, network: &Network, layer: &str) -> Result<i64, DeepError> {
+    /// An image of zeros, of the size that images come in.
+    pub(super) fn blank(&self, network: &Network) -> Result<Tensor, DeepError> {
         let mut shape = network.input().batch(1);
         if let (Some(size), [_, _, height, width]) = (self.transform.crop, shape.as_mut_slice()) {
             (*height, *width) = (size, size);
         }
-        let blank = Tensor::f_zeros(&shape, (Kind::Float, self.device))?;
+        Ok(Tensor::f_zeros(&shape, (Kind::Float, self.device))?)
+    }
+
+    /// The width of a layer's output for an image, flattened.
+    pub(super) fn width_of(&self, network: &Network, layer: &str) -> Result<i64, DeepError> {
+        let blank = self.blank(network)?;
         let outputs = network.outputs_of(&blank, &[layer])?;
         Ok(outputs.first().map_or(0, |output| output.numel() as i64))
     }
@@ -217,6 +245,19 @@ impl Recipe {
         factor: f64,
         decay: f64,
     ) -> Result<Group, DeepError> {
+        let learned = network.learned().filter(|weight| keep(weight.name()));
+        let tensors = learned.map(|weight| weight.tensor().shallow_clone());
+        self.group_of(name, tensors, factor, decay)
+    }
+
+    /// Tensors of no network that learn at `factor` times the rate, with a weight decay.
+    pub(super) fn group_of(
+        &self,
+        name: impl Into<String>,
+        tensors: impl IntoIterator<Item = Tensor>,
+        factor: f64,
+        decay: f64,
+    ) -> Result<Group, DeepError> {
         let optimizer = match self.params.optimizer {
             Moves::Sgd => Optimizer::Sgd {
                 momentum: 0.9,
@@ -244,7 +285,7 @@ impl Recipe {
             },
             Decay::Dann => Schedule::dann(),
         };
-        Group::of(name, network, keep, optimizer, factor * self.params.rate)?
+        Group::new(name, tensors, optimizer, factor * self.params.rate)?
             .schedule(schedule)?
             .warm_up(self.params.warm_up)
     }
@@ -265,48 +306,66 @@ impl Recipe {
         Ok(examples.augmented(augmentation))
     }
 
-    /// The weighted mean cross-entropy of a labelled batch, with the smoothing and mixing of the parameters.
+    /// The weighted mean cross-entropy of a labelled batch, with the smoothing and mixing of the parameters, and the batch as
+    /// the network saw it.
     fn supervised(
         &self,
         network: &Network,
         batch: &Batch,
         step: &Step,
         pass: &mut Pass,
-    ) -> Result<Tensor, DeepError> {
+    ) -> Result<(Tensor, Seen), DeepError> {
         let labels = batch.labels()?;
         let targets = one_hot(labels, self.n_classes, self.params.label_smoothing)?;
-        let (x, targets) = if self.params.mixup > 0.0 {
+        let (images, targets) = if self.params.mixup > 0.0 {
             let mut rng = seed::rng(step.seed(&["mixup"]));
             mixup(&batch.x, &targets, self.params.mixup, &mut rng)?
         } else {
             (batch.x.shallow_clone(), targets)
         };
-        let logits = network.forward(&x, pass)?;
+        let logits = network.forward(&images, pass)?;
+        let (logits, beside) = self.own_classes(logits)?;
         let loss = soft_cross_entropy(&logits, &targets, batch.weights.as_ref())?;
-        match &batch.weights {
-            None => Ok(loss),
+        let loss = match &batch.weights {
+            None => loss,
             // The mean over the batch of weights whose mean over all rows is 1, and not that of a batch's own.
-            Some(weights) => Ok(loss.f_mul(&weights.f_mean(Kind::Float)?)?),
+            Some(weights) => loss.f_mul(&weights.f_mean(Kind::Float)?)?,
+        };
+        let seen = Seen {
+            images,
+            targets,
+            beside,
+        };
+        Ok((loss, seen))
+    }
+
+    /// Logits of the classes of the task, and those of others that a wider head gave beside them.
+    fn own_classes(&self, logits: Tensor) -> Result<(Tensor, Option<Tensor>), DeepError> {
+        let others = logits.size()[1] - self.n_classes;
+        if others <= 0 {
+            return Ok((logits, None));
         }
+        let beside = logits.f_narrow(1, self.n_classes, others)?;
+        Ok((logits.f_narrow(1, 0, self.n_classes)?, Some(beside)))
     }
 
     /// The losses of the labelled batches of a step: that of the source, and that of the labelled target rows, with their
-    /// stream and weight, where there are such. Layers that the pass taps are those of the source.
+    /// stream and weight, where there are such. The pass, and what was seen, are those of the source.
     pub(super) fn task(
         &self,
         network: &Network,
         step: &Step,
         pass: &mut Pass,
         target: Option<(usize, f64)>,
-    ) -> Result<Losses, DeepError> {
-        let task = self.supervised(network, step.batch(0)?, step, pass)?;
+    ) -> Result<(Losses, Seen), DeepError> {
+        let (task, seen) = self.supervised(network, step.batch(0)?, step, pass)?;
         let losses = Losses::new().with("task", 1.0, task);
         let Some((stream, weight)) = target else {
-            return Ok(losses);
+            return Ok((losses, seen));
         };
         let mut pass = step.pass("target labelled");
-        let task = self.supervised(network, step.batch(stream)?, step, &mut pass)?;
-        Ok(losses.with("target task", weight, task))
+        let (task, _) = self.supervised(network, step.batch(stream)?, step, &mut pass)?;
+        Ok((losses.with("target task", weight, task), seen))
     }
 
     /// Trains a network. With `patience`, a fifth of the source's rows is kept aside.
@@ -362,7 +421,8 @@ impl Recipe {
             others: Vec::new(),
         };
         self.train(network, fit, |step| {
-            self.task(network, step, &mut step.pass("source"), None)
+            let (losses, _) = self.task(network, step, &mut step.pass("source"), None)?;
+            Ok(losses)
         })
     }
 
