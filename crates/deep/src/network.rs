@@ -105,6 +105,7 @@ pub struct Pass {
     train: bool,
     rng: seed::Rng,
     taps: BTreeMap<String, Option<Tensor>>,
+    batch_share: Option<f64>,
     pub(crate) overrides: Overrides,
 }
 
@@ -115,6 +116,7 @@ impl Pass {
             train: false,
             rng: seed::rng(0),
             taps: BTreeMap::new(),
+            batch_share: None,
             overrides: Overrides::default(),
         }
     }
@@ -125,6 +127,7 @@ impl Pass {
             train: true,
             rng: seed::rng(seed),
             taps: BTreeMap::new(),
+            batch_share: None,
             overrides: Overrides::default(),
         }
     }
@@ -135,6 +138,28 @@ impl Pass {
         self.taps
             .extend(layers.into_iter().map(|name| (name.into(), None)));
         self
+    }
+
+    /// Lets each channel of a batch normalisation that learns be normalised by the statistics of the batch with probability
+    /// `share`, by those gathered so far else: StochNorm ([`StochNormParams`](crate::methods::StochNormParams)).
+    ///
+    /// # Errors
+    /// [`DeepError::InvalidParameter`] for anything but a probability.
+    pub fn stochastic_norm(mut self, share: f64) -> Result<Self, DeepError> {
+        if !(0.0..=1.0).contains(&share) {
+            return Err(DeepError::InvalidParameter {
+                name: "share",
+                value: share.to_string(),
+                range: "from 0 to 1".to_owned(),
+            });
+        }
+        self.batch_share = Some(share);
+        Ok(self)
+    }
+
+    /// The probability that a channel is normalised by its batch, where that is left to chance.
+    pub(crate) fn batch_share(&self) -> Option<f64> {
+        self.batch_share
     }
 
     /// Whether it learns.

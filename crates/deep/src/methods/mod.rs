@@ -16,6 +16,7 @@ mod model;
 mod old_head;
 mod pretrained;
 mod recipe;
+mod stoch_norm;
 mod tuning;
 
 use translearn_core::{LearnerEntry, MethodEntry, Registry, TransferError};
@@ -34,6 +35,7 @@ pub use learner::{Decay, Moves, NetworkParams};
 pub use lwf::LwfParams;
 pub use model::NetworkModel;
 pub use pretrained::PretrainedParams;
+pub use stoch_norm::StochNormParams;
 
 /// The methods and learners over libtorch, to be joined with those of other crates.
 ///
@@ -51,6 +53,7 @@ pub fn registry() -> Registry {
             MethodEntry::of::<DeltaParams>(),
             MethodEntry::of::<LwfParams>(),
             MethodEntry::of::<CoTuningParams>(),
+            MethodEntry::of::<StochNormParams>(),
             MethodEntry::of::<LayerTransferParams>(),
             MethodEntry::of::<DannParams>(),
             MethodEntry::of::<DeepCoralParams>(),

@@ -36,6 +36,12 @@ fn what_cannot_be_served_says_why() {
     let blank = json!({"weights": "random", "layers": " "});
     let error = message("delta", blank, learner());
     assert!(error.contains("`layers` is blank"), "{error}");
+    let none = json!({"backbone": "squeezenet1-1", "epochs": 1, "image_size": 64});
+    let error = message("stoch-norm", json!({"weights": "random"}), none);
+    assert!(
+        error.contains("batch normalisation") && error.contains("none in squeezenet1-1"),
+        "{error}"
+    );
     let (_folder, path, _) = pretrained();
     let error = message("pretrained", json!({"weights": path}), learner());
     assert!(

@@ -17,6 +17,8 @@ fn without_weight_a_regulariser_is_fine_tuning_bit_for_bit() {
         assert_ne!(weighted, plain, "{method}");
         assert_ne!(weighted, scores(method, json!({weight: 1.0})), "{method}");
     }
+    assert_eq!(scores("stoch-norm", json!({"p": 1.0})), plain);
+    assert_ne!(scores("stoch-norm", json!({})), plain);
     let pulled = scores("fine-tune", json!({"l2_sp": 0.1}));
     assert_eq!(scores("bss", json!({"eta": 0.0, "l2_sp": 0.1})), pulled);
     assert_ne!(pulled, plain);
