@@ -1,8 +1,10 @@
 //! Methods of the registry that train networks, and the base learner they wrap.
 
+mod bi_tuning;
 mod bss;
 mod channels;
 mod co_tuning;
+mod contrast;
 mod dann;
 mod declare;
 mod deep_coral;
@@ -23,9 +25,11 @@ use translearn_core::{LearnerEntry, MethodEntry, Registry, TransferError};
 
 use crate::DeepError;
 
+pub use bi_tuning::BiTuningParams;
 pub use bss::{BssParams, spectral_shrinkage};
 pub use channels::feature_map_distance;
 pub use co_tuning::{CoTuningParams, class_relationship};
+pub use contrast::contrast;
 pub use dann::DannParams;
 pub use deep_coral::{DeepCoralParams, coral_loss};
 pub use delta::DeltaParams;
@@ -54,6 +58,7 @@ pub fn registry() -> Registry {
             MethodEntry::of::<LwfParams>(),
             MethodEntry::of::<CoTuningParams>(),
             MethodEntry::of::<StochNormParams>(),
+            MethodEntry::of::<BiTuningParams>(),
             MethodEntry::of::<LayerTransferParams>(),
             MethodEntry::of::<DannParams>(),
             MethodEntry::of::<DeepCoralParams>(),

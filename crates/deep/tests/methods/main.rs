@@ -12,7 +12,9 @@ use translearn_core::{
     Domain, Features, Fitted, Image, ImageRows, LabelSpace, Labels, Prediction, Task,
     TransferError, TransferProblem, seed,
 };
-use translearn_deep::methods::{class_relationship, feature_map_distance, spectral_shrinkage};
+use translearn_deep::methods::{
+    class_relationship, contrast, feature_map_distance, spectral_shrinkage,
+};
 use translearn_deep::{
     Network, Pretrained, backbones, knowledge_distillation, registry, soft_cross_entropy,
 };
@@ -20,8 +22,12 @@ use translearn_deep::{
 const CLASSES: usize = 3;
 
 /// The methods that add to the loss of fine-tuning, and the parameter that weighs what they add.
-const REGULARISERS: [(&str, &str); 3] =
-    [("bss", "eta"), ("lwf", "lambda"), ("co-tuning", "lambda")];
+const REGULARISERS: [(&str, &str); 4] = [
+    ("bss", "eta"),
+    ("lwf", "lambda"),
+    ("co-tuning", "lambda"),
+    ("bi-tuning", "lambda"),
+];
 
 /// Grey images with a bright square, in a place that tells the class; `shade` tells the domain.
 fn images(n: usize, shade: usize, seed: u64) -> (ImageRows, Vec<usize>) {

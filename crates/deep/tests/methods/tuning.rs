@@ -166,6 +166,22 @@ fn what_a_regulariser_minimises_is_smaller_for_it() {
         let entropy = number(soft_cross_entropy(&targets.log(), &targets, None).unwrap());
         number(soft_cross_entropy(&classify(&now), &targets, None).unwrap()) - entropy
     };
+    let mixed_up = |weight: f64| {
+        let [now, _] = outputs_at("relu3", &with("bi-tuning", "lambda", weight), &original);
+        let rows = &now
+            / now
+                .square()
+                .sum_dim_intlist([1_i64].as_slice(), true, Kind::Float)
+                .sqrt();
+        let labels: Vec<i64> = images(24, 0, 1)
+            .1
+            .iter()
+            .map(|&label| label as i64)
+            .collect();
+        let labels = Tensor::from_slice(&labels);
+        let same = labels.unsqueeze(1).eq_tensor(&labels);
+        number(contrast(&(rows.matmul(&rows.tr()) / 0.5), &same).unwrap())
+    };
     for (name, free, bound) in [
         ("bss", spectrum(0.0), spectrum(0.1)),
         ("delta", behaviour(0.0), behaviour(10.0)),
@@ -175,6 +191,31 @@ fn what_a_regulariser_minimises_is_smaller_for_it() {
         println!("{name}: {bound} for {free}");
         assert!(bound < 0.7 * free, "{name}: {bound} for {free}");
     }
+    // Of 24 rows, 8 of each class: at best ln 8 and a little.
+    let (free, bound) = (mixed_up(0.0), mixed_up(1.0));
+    println!("bi-tuning: {bound} for {free}");
+    assert!(bound < free - 0.05, "{bound} for {free}");
+}
+
+#[test]
+fn keys_and_what_makes_them_count() {
+    let (_folder, path, _) = pretrained();
+    let scores = |params: Value| {
+        let mut all = map(json!({"weights": path, "pretrained_rate": 0.5}));
+        all.extend(map(params));
+        predict(&fit("bi-tuning", Value::Object(all), 5)).scores
+    };
+    let plain = scores(json!({}));
+    for params in [
+        json!({"keys": 1}),
+        json!({"momentum": 0.0}),
+        json!({"temperature": 0.5}),
+        json!({"projection": 4}),
+    ] {
+        assert_ne!(scores(params.clone()), plain, "{params}");
+    }
+    // Eight steps of eight images never give a class more than this.
+    assert_eq!(scores(json!({"keys": 1000})), scores(json!({"keys": 100})));
 }
 
 #[test]
