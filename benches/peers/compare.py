@@ -8,10 +8,6 @@ there is no ratio.
 """
 
 import argparse
-import datetime
-import json
-import os
-import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from cases import QUICK_SIZES, SIZES, Judge, draw
-from side import Side, aligned, shown, spread, take_turns
+from side import Record, Side, aligned, shown, spread, take_turns
 
 HERE = Path(__file__).resolve().parent
 SLACK = 1e-6
@@ -163,39 +159,22 @@ def main():
     if unknown:
         parser.error(f"there is no case {unknown[0]!r}; there are {', '.join(SIZES)}")
 
-    started = datetime.datetime.now(datetime.timezone.utc)
-    load = os.getloadavg()[0]
-    print(f"{platform.machine()}, {os.cpu_count()} processors, load {load:.1f}, {THREADS} threads on")
-    print(f"both sides, median (smallest to largest) of {arguments.runs} interleaved runs", flush=True)
-    if load > 0.5:
-        print("something else is running: times are too long, ratios less certain", flush=True)
-    record = {
-        "started": started.isoformat(timespec="seconds"),
-        "machine": {"arch": platform.machine(), "processors": os.cpu_count(), "load": load},
-        "python": platform.python_version(),
-        "threads": THREADS,
-        "runs": arguments.runs,
-        "quick": arguments.quick,
-        "rows": [],
-        "failed": [],
-    }
-    path = arguments.folder / f"{started:%Y-%m-%dT%H%M%SZ}.json"
+    def show(row):
+        ours, peer = (row[side]["median"] for side in ("ours", "peers"))
+        return f"{row['case']}: {ours:.3g} s, {row['peer']} {peer:.3g} s"
+
+    record = Record(arguments, f"{THREADS} threads", threads=THREADS)
     for comparison in COMPARISONS:
         if arguments.names and comparison.case not in arguments.names:
             continue
         folder = arguments.folder / "data" / f"{comparison.case}-{comparison.peer}"
-        try:
-            row = compare(comparison, arguments, folder)
-            record["rows"].append(row)
-            ours, peer = (row[side]["median"] for side in ("ours", "peers"))
-            print(f"  {comparison.case}: {ours:.3g} s, {row['peer']} {peer:.3g} s", flush=True)
-        except RuntimeError as error:
-            record["failed"].append(f"{comparison.case} beside {comparison.peer}: {error}")
-            print(f"  {record['failed'][-1]}", flush=True)
-        # After every row, so that a run that is broken off leaves what it has.
-        path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-    print(f"\n{table(record['rows'])}\n\n{path}")
-    return 1 if record["failed"] else 0
+        record.add(
+            f"{comparison.case} beside {comparison.peer}",
+            lambda: compare(comparison, arguments, folder),
+            show,
+        )
+    print(f"\n{table(record.rows)}\n\n{record.path}")
+    return 1 if record.failed else 0
 
 
 if __name__ == "__main__":

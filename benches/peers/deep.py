@@ -6,16 +6,12 @@ warm up by what is compared: one batch of features, or the losses of three steps
 """
 
 import argparse
-import datetime
-import json
-import os
-import platform
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from side import Side, aligned, shown, spread, take_turns
+from side import Record, Side, aligned, shown, spread, take_turns
 
 HERE = Path(__file__).resolve().parent
 NETWORKS = ["mobilenet-v1-0.25", "resnet18", "resnet50"]
@@ -126,37 +122,18 @@ def main():
     parser.add_argument("--threads", nargs="*", type=int, default=THREADS)
     arguments = parser.parse_args()
 
-    started = datetime.datetime.now(datetime.timezone.utc)
-    load = os.getloadavg()[0]
-    print(f"{platform.machine()}, {os.cpu_count()} processors, load {load:.1f}, the same threads on")
-    print(f"both sides, median (smallest to largest) of {arguments.runs} interleaved runs", flush=True)
-    if load > 0.5:
-        print("something else is running: times are too long, ratios less certain", flush=True)
-    record = {
-        "started": started.isoformat(timespec="seconds"),
-        "machine": {"arch": platform.machine(), "processors": os.cpu_count(), "load": load},
-        "python": platform.python_version(),
-        "runs": arguments.runs,
-        "quick": arguments.quick,
-        "rows": [],
-        "failed": [],
-    }
-    path = arguments.folder / f"deep-{started:%Y-%m-%dT%H%M%SZ}.json"
+    record = Record(arguments, "the same threads", prefix="deep-")
     for network, task, threads in (
         (n, task, t) for t in arguments.threads for n in arguments.networks for task in TASKS
     ):
         folder = arguments.folder / "data" / f"{network}-{task}"
-        try:
-            row = compare(network, task, threads, arguments, folder)
-            record["rows"].append(row)
-            print(f"  {'  '.join(line(row))}", flush=True)
-        except RuntimeError as error:
-            record["failed"].append(f"{network}, {task}, {threads} threads: {error}")
-            print(f"  {record['failed'][-1]}", flush=True)
-        # After every row, so that a run that is broken off leaves what it has.
-        path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-    print(f"\n{aligned([HEADER, *map(line, record['rows'])])}\n\n{path}")
-    return 1 if record["failed"] or not all(row["agrees"] for row in record["rows"]) else 0
+        record.add(
+            f"{network}, {task}, {threads} threads",
+            lambda: compare(network, task, threads, arguments, folder),
+            lambda row: "  ".join(line(row)),
+        )
+    print(f"\n{aligned([HEADER, *map(line, record.rows)])}\n\n{record.path}")
+    return 1 if record.failed or not all(row["agrees"] for row in record.rows) else 0
 
 
 if __name__ == "__main__":

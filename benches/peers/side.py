@@ -1,7 +1,9 @@
 """What the comparisons share: the processes of both sides, their turns, and how figures are shown."""
 
+import datetime
 import json
 import os
+import platform
 import statistics
 import subprocess
 import time
@@ -104,3 +106,38 @@ def aligned(lines):
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines
     )
+
+
+class Record:
+    """What a comparison found. It is written after every row, so that a run that is broken off leaves what it has."""
+
+    def __init__(self, arguments, threads, prefix="", **settings):
+        started = datetime.datetime.now(datetime.timezone.utc)
+        load = os.getloadavg()[0]
+        print(f"{platform.machine()}, {os.cpu_count()} processors, load {load:.1f}, {threads} on")
+        print(f"both sides, median (smallest to largest) of {arguments.runs} interleaved runs", flush=True)
+        if load > 0.5:
+            print("something else is running: times are too long, ratios less certain", flush=True)
+        self.rows, self.failed = [], []
+        self.path = arguments.folder / f"{prefix}{started:%Y-%m-%dT%H%M%SZ}.json"
+        self.content = {
+            "started": started.isoformat(timespec="seconds"),
+            "machine": {"arch": platform.machine(), "processors": os.cpu_count(), "load": load},
+            "python": platform.python_version(),
+            **settings,
+            "runs": arguments.runs,
+            "quick": arguments.quick,
+            "rows": self.rows,
+            "failed": self.failed,
+        }
+
+    def add(self, name, compare, show):
+        """Compares, and shows the row or why there is none."""
+        try:
+            row = compare()
+            self.rows.append(row)
+            print(f"  {show(row)}", flush=True)
+        except RuntimeError as error:
+            self.failed.append(f"{name}: {error}")
+            print(f"  {self.failed[-1]}", flush=True)
+        self.path.write_text(json.dumps(self.content, indent=1, ensure_ascii=False) + "\n")
