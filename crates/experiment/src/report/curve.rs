@@ -87,7 +87,7 @@ pub(super) fn view(index: usize, curve: &CurveSummary, records: &[TrialRecord]) 
     let name = match (&curve.task, curve.pairs) {
         (Some(task), _) => clean(task),
         (None, Some(_)) => "all tasks".to_owned(),
-        (None, None) => format!("over {x}"),
+        (None, None) => "the tasks".to_owned(),
     };
     let figure = CurveFigure {
         curves: curve
@@ -111,7 +111,7 @@ pub(super) fn view(index: usize, curve: &CurveSummary, records: &[TrialRecord]) 
         y_axis: format.label(&curve.metric),
         format,
         alt: format!(
-            "{} over {}, {name}: a line for each series with 95 % intervals, and the time of a fit beside it; the numbers \
+            "{} over {} ({name}): a line for each series with 95 % intervals, and the time of a fit beside it; the numbers \
              are in the table.",
             title(&curve.metric),
             curve.x

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::bootstrap::interval_over_pairs;
 use super::mean;
-use super::overall::kind;
+use super::outcomes::Outcomes;
+use super::overall::{self, kinds};
 use super::task::TaskResults;
 use super::types::{
     ContrastSummary, CurveSummary, DifferenceSummary, MethodSummary, PointSummary, SeriesSummary,
@@ -20,12 +21,6 @@ pub(super) fn summarise(
     records: &[TrialRecord],
     tasks: &[TaskResults<'_>],
 ) -> Vec<CurveSummary> {
-    let mut metrics: Vec<&str> = Vec::new();
-    for (metric, _) in tasks.iter().filter_map(kind) {
-        if !metrics.contains(&metric) {
-            metrics.push(metric);
-        }
-    }
     let mut parameters: Vec<&str> = Vec::new();
     for point in plan
         .spec
@@ -38,10 +33,11 @@ pub(super) fn summarise(
         }
     }
     let mut curves = Vec::new();
-    for metric in metrics {
+    for kind in kinds(tasks) {
+        let metric = kind.0;
         let tasks: Vec<&TaskResults<'_>> = tasks
             .iter()
-            .filter(|task| kind(task).is_some_and(|(of_task, _)| of_task == metric))
+            .filter(|task| overall::kind(task) == Some(kind))
             .collect();
         curves.extend(
             plan.spec
@@ -50,8 +46,8 @@ pub(super) fn summarise(
                 .as_ref()
                 .map(|x| over_tasks(plan, x, metric, &tasks)),
         );
+        let pairs = Pairs::new(&tasks, records, metric);
         for &parameter in &parameters {
-            let pairs = Pairs::new(&tasks, records, metric);
             let contrasts = contrasts(plan, parameter, metric, &pairs);
             if tasks.len() > 1 {
                 curves.push(average(plan, parameter, metric, &pairs));
@@ -215,13 +211,9 @@ impl<'a> Pairs<'a> {
             of_tasks.push(by_seed);
         }
         // Seeds that change nothing anywhere are no further evidence: one of them counts.
-        let outcomes = |records: &[&TrialRecord]| -> Vec<_> {
-            let mut outcomes: Vec<_> = records
-                .iter()
-                .map(|record| (record.method.clone(), record.outcomes.clone()))
-                .collect();
-            outcomes.sort_by(|a, b| a.0.cmp(&b.0));
-            outcomes
+        let outcomes = |records: &[&'a TrialRecord]| -> BTreeMap<&'a str, Option<&'a Outcomes>> {
+            let of = |record: &&'a TrialRecord| (record.method.as_str(), record.outcomes.as_ref());
+            records.iter().map(of).collect()
         };
         let constant = of_tasks.iter().all(|by_seed| {
             let all: Vec<_> = by_seed.values().map(|records| outcomes(records)).collect();

@@ -8,12 +8,6 @@ use crate::plan::PlanFile;
 
 /// One summary per main metric that at least two tasks have, and method.
 pub(super) fn summarise(plan: &PlanFile, tasks: &[TaskResults<'_>]) -> Vec<OverallSummary> {
-    let mut metrics: Vec<(&str, &str)> = Vec::new();
-    for kind in tasks.iter().filter_map(kind) {
-        if !metrics.contains(&kind) {
-            metrics.push(kind);
-        }
-    }
     let mut methods: Vec<_> = plan.spec.methods.iter().collect();
     methods.sort_by_key(|method| {
         BASELINES
@@ -29,7 +23,7 @@ pub(super) fn summarise(plan: &PlanFile, tasks: &[TaskResults<'_>]) -> Vec<Overa
         }
     }
     let mut summaries = Vec::new();
-    for metric in metrics {
+    for metric in kinds(tasks) {
         let tasks: Vec<&TaskResults<'_>> = tasks
             .iter()
             .filter(|task| kind(task) == Some(metric))
@@ -43,6 +37,17 @@ pub(super) fn summarise(plan: &PlanFile, tasks: &[TaskResults<'_>]) -> Vec<Overa
         }
     }
     summaries
+}
+
+/// The kinds of the tasks, each once.
+pub(super) fn kinds<'a>(tasks: &'a [TaskResults<'_>]) -> Vec<(&'a str, &'a str)> {
+    let mut kinds = Vec::new();
+    for kind in tasks.iter().filter_map(kind) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
 }
 
 /// Main metric, and what gains are measured in.

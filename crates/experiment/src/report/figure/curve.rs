@@ -38,15 +38,28 @@ const LEGEND_LINE: i32 = 19;
 const FONT: f64 = 12.0;
 
 /// Okabe & Ito's palette without its yellow; every colour has its own mark besides.
-const STYLES: [(RGBColor, Mark); 7] = [
-    (panel::BLUE, Mark::Dot),
-    (panel::VERMILION, Mark::Up),
-    (RGBColor(0, 158, 115), Mark::Square),
-    (RGBColor(204, 121, 167), Mark::Diamond),
-    (panel::ORANGE, Mark::Down),
-    (RGBColor(86, 180, 233), Mark::Ring),
-    (panel::INK, Mark::Diamond),
+const COLOURS: [RGBColor; 7] = [
+    panel::BLUE,
+    panel::VERMILION,
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    panel::ORANGE,
+    RGBColor(86, 180, 233),
+    panel::INK,
 ];
+const MARKS: [Mark; 6] = [
+    Mark::Dot,
+    Mark::Up,
+    Mark::Square,
+    Mark::Diamond,
+    Mark::Down,
+    Mark::Ring,
+];
+
+/// Neither number divides the other, so that 42 curves look different.
+fn style(index: usize) -> (RGBColor, Mark) {
+    (COLOURS[index % COLOURS.len()], MARKS[index % MARKS.len()])
+}
 
 /// Where a curve's line and marks are, whatever the panel.
 type Line = Vec<(Option<f64>, Estimate)>;
@@ -101,7 +114,7 @@ impl CurveFigure {
         x.draw_places(canvas, places, &self.x_axis)?;
         draw_lines(canvas, (&x, &y), &times)?;
         for ((name, &(left, line)), index) in names.iter().zip(legend).zip(0..) {
-            let (colour, mark) = STYLES[index % STYLES.len()];
+            let (colour, mark) = style(index);
             let y = HEIGHT + AXIS + LEGEND_LINE * line + LEGEND_LINE / 2;
             let ends = [(left * SCALE, y * SCALE), ((left + 26) * SCALE, y * SCALE)];
             canvas.line(ends, colour, 5)?;
@@ -133,7 +146,7 @@ fn draw_lines(
     lines: &[Line],
 ) -> Result<(), DrawError> {
     for (index, line) in lines.iter().enumerate() {
-        let (colour, mark) = STYLES[index % STYLES.len()];
+        let (colour, mark) = style(index);
         // A little apart, so that intervals of equal places stand beside each other.
         let aside = 3 * (2 * index as i32 + 1 - lines.len() as i32);
         let mut last: Option<(i32, i32)> = None;
