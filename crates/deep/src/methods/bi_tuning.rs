@@ -6,9 +6,8 @@ use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfe
 use super::contrast::{Keys, Settings};
 use super::declare::{
     EXEMPTIONS, NEEDS, PRETRAINED, PRETRAINED_RATE, TARGET_WEIGHT, network, parameter, real,
+    regularised,
 };
-use super::learner::NetworkParams;
-use super::tuning::Regularised;
 
 /// Bi-tuning: fine-tuning that contrasts each image with images of its own and of other classes, before the head and in a
 /// projection beside it.
@@ -86,21 +85,9 @@ impl Default for BiTuningParams {
     }
 }
 
+regularised!(BiTuningParams);
+
 impl BiTuningParams {
-    /// Sets the network and its training.
-    #[must_use]
-    pub fn learner(mut self, learner: NetworkParams) -> Self {
-        self.learner = learner.into();
-        self
-    }
-
-    /// Sets where it starts.
-    #[must_use]
-    pub fn weights(mut self, weights: impl Into<String>) -> Self {
-        self.weights = Some(weights.into());
-        self
-    }
-
     /// Sets the weight of both contrasts.
     #[must_use]
     pub fn lambda(mut self, lambda: f64) -> Self {
@@ -165,15 +152,7 @@ static INFO: MethodInfo = MethodInfo {
 };
 
 transfer_method!(BiTuningParams, INFO, |method, problem, seed| {
-    let regularised = Regularised {
-        name: INFO.name,
-        learner: &method.learner,
-        weights: method.weights.as_deref(),
-        pretrained_rate: method.pretrained_rate,
-        l2_sp: 0.0,
-        target_weight: method.target_weight,
-    };
-    regularised.fit(problem, seed, |tuning, network| {
+    method.regularised().fit(problem, seed, |tuning, network| {
         if method.lambda == 0.0 {
             return Ok(None);
         }

@@ -6,10 +6,9 @@ use translearn_core::{BaseLearner, Family, MethodInfo, What, transfer_method};
 
 use super::declare::{
     EXEMPTIONS, L2_SP, NEEDS, PRETRAINED, PRETRAINED_RATE, TARGET_WEIGHT, at_least, network,
-    parameter, real,
+    parameter, real, regularised,
 };
 use super::domains::features;
-use super::learner::NetworkParams;
 use super::recipe::Seen;
 use super::tuning::{Regularised, Regulariser};
 use crate::train::Losses;
@@ -72,21 +71,9 @@ impl Default for BssParams {
     }
 }
 
+regularised!(BssParams);
+
 impl BssParams {
-    /// Sets the network and its training.
-    #[must_use]
-    pub fn learner(mut self, learner: NetworkParams) -> Self {
-        self.learner = learner.into();
-        self
-    }
-
-    /// Sets where it starts.
-    #[must_use]
-    pub fn weights(mut self, weights: impl Into<String>) -> Self {
-        self.weights = Some(weights.into());
-        self
-    }
-
     /// Sets the weight of the singular values.
     #[must_use]
     pub fn eta(mut self, eta: f64) -> Self {
@@ -132,12 +119,8 @@ static INFO: MethodInfo = MethodInfo {
 
 transfer_method!(BssParams, INFO, |method, problem, seed| {
     let regularised = Regularised {
-        name: INFO.name,
-        learner: &method.learner,
-        weights: method.weights.as_deref(),
-        pretrained_rate: method.pretrained_rate,
         l2_sp: method.l2_sp,
-        target_weight: method.target_weight,
+        ..method.regularised()
     };
     regularised.fit(problem, seed, |tuning, _| {
         let shrinkage = Shrinkage {

@@ -6,12 +6,12 @@ use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfe
 
 use super::declare::{
     EXEMPTIONS, NEEDS, PRETRAINED, PRETRAINED_RATE, TARGET_WEIGHT, network, parameter, real,
+    regularised,
 };
-use super::learner::NetworkParams;
 use super::model::logits;
 use super::old_head::OldHead;
 use super::recipe::{Recipe, Seen};
-use super::tuning::{Regularised, Regulariser};
+use super::tuning::Regulariser;
 use crate::train::{Group, Losses};
 use crate::{DeepError, Pass, soft_cross_entropy};
 
@@ -74,21 +74,9 @@ impl Default for CoTuningParams {
     }
 }
 
+regularised!(CoTuningParams);
+
 impl CoTuningParams {
-    /// Sets the network and its training.
-    #[must_use]
-    pub fn learner(mut self, learner: NetworkParams) -> Self {
-        self.learner = learner.into();
-        self
-    }
-
-    /// Sets where it starts.
-    #[must_use]
-    pub fn weights(mut self, weights: impl Into<String>) -> Self {
-        self.weights = Some(weights.into());
-        self
-    }
-
     /// Sets the weight of the old head.
     #[must_use]
     pub fn lambda(mut self, lambda: f64) -> Self {
@@ -132,15 +120,7 @@ static INFO: MethodInfo = MethodInfo {
 };
 
 transfer_method!(CoTuningParams, INFO, |method, problem, seed| {
-    let regularised = Regularised {
-        name: INFO.name,
-        learner: &method.learner,
-        weights: method.weights.as_deref(),
-        pretrained_rate: method.pretrained_rate,
-        l2_sp: 0.0,
-        target_weight: method.target_weight,
-    };
-    regularised.fit(problem, seed, |tuning, network| {
+    method.regularised().fit(problem, seed, |tuning, network| {
         if method.lambda == 0.0 {
             return Ok(None);
         }

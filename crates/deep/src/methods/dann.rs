@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
 
-use super::declare::{EXEMPTIONS, NEEDS, TARGET_WEIGHT, WEIGHTS, network, parameter, real};
+use super::declare::{
+    EXEMPTIONS, NEEDS, TARGET_WEIGHT, WEIGHTS, network, network_builder, parameter, real,
+};
 use super::domains::{Both, Comparison, Domains, train};
 use super::learner::NetworkParams;
 use super::recipe::Recipe;
@@ -75,14 +77,9 @@ impl Default for DannParams {
     }
 }
 
-impl DannParams {
-    /// Sets the network and its training.
-    #[must_use]
-    pub fn learner(mut self, learner: NetworkParams) -> Self {
-        self.learner = learner.into();
-        self
-    }
+network_builder!(DannParams);
 
+impl DannParams {
     /// Sets the greatest weight of the adversary.
     #[must_use]
     pub fn lambda(mut self, lambda: f64) -> Self {

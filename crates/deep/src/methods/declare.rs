@@ -107,3 +107,70 @@ pub(super) const fn at_least(low: u64) -> ParamRange {
         high: u64::MAX,
     }
 }
+
+/// The builder of every method around `network`.
+macro_rules! network_builder {
+    ($params:ty) => {
+        impl $params {
+            /// Sets the network and its training.
+            #[must_use]
+            pub fn learner(mut self, learner: $crate::methods::NetworkParams) -> Self {
+                self.learner = learner.into();
+                self
+            }
+        }
+    };
+}
+pub(super) use network_builder;
+
+/// The builders of what every fine-tuning has.
+macro_rules! tuning_builders {
+    ($params:ty) => {
+        $crate::methods::declare::network_builder!($params);
+
+        impl $params {
+            /// Sets where it starts.
+            #[must_use]
+            pub fn weights(mut self, weights: impl Into<String>) -> Self {
+                self.weights = Some(weights.into());
+                self
+            }
+
+            /// Sets the factor of the rate for what was loaded.
+            #[must_use]
+            pub fn pretrained_rate(mut self, factor: f64) -> Self {
+                self.pretrained_rate = factor;
+                self
+            }
+
+            /// Sets the weight of the loss on labelled target rows.
+            #[must_use]
+            pub fn target_weight(mut self, weight: f64) -> Self {
+                self.target_weight = weight;
+                self
+            }
+        }
+    };
+}
+pub(super) use tuning_builders;
+
+/// The builders of a regularised fine-tuning, and the fine-tuning itself; its static `INFO` names the method.
+macro_rules! regularised {
+    ($params:ty) => {
+        $crate::methods::declare::tuning_builders!($params);
+
+        impl $params {
+            fn regularised(&self) -> $crate::methods::tuning::Regularised<'_> {
+                $crate::methods::tuning::Regularised {
+                    name: INFO.name,
+                    learner: &self.learner,
+                    weights: self.weights.as_deref(),
+                    pretrained_rate: self.pretrained_rate,
+                    l2_sp: 0.0,
+                    target_weight: self.target_weight,
+                }
+            }
+        }
+    };
+}
+pub(super) use regularised;

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
 
-use super::declare::{EXEMPTIONS, NEEDS, TARGET_WEIGHT, WEIGHTS, network, parameter, real};
+use super::declare::{
+    EXEMPTIONS, NEEDS, TARGET_WEIGHT, WEIGHTS, network, network_builder, parameter, real,
+};
 use super::domains::{Both, Comparison, Domains, train};
 use super::learner::NetworkParams;
 use super::recipe::Recipe;
@@ -57,14 +59,9 @@ impl Default for DeepCoralParams {
     }
 }
 
-impl DeepCoralParams {
-    /// Sets the network and its training.
-    #[must_use]
-    pub fn learner(mut self, learner: NetworkParams) -> Self {
-        self.learner = learner.into();
-        self
-    }
+network_builder!(DeepCoralParams);
 
+impl DeepCoralParams {
     /// Sets the weight of the covariances.
     #[must_use]
     pub fn lambda(mut self, lambda: f64) -> Self {

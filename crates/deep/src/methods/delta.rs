@@ -6,11 +6,10 @@ use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfe
 use super::channels::{Maps, feature_map_distance};
 use super::declare::{
     EXEMPTIONS, NEEDS, PRETRAINED, PRETRAINED_RATE, TARGET_WEIGHT, at_least, network, parameter,
-    real,
+    real, regularised,
 };
-use super::learner::NetworkParams;
 use super::recipe::Seen;
-use super::tuning::{Regularised, Regulariser};
+use super::tuning::Regulariser;
 use crate::train::Losses;
 use crate::{DeepError, Network, Pass};
 
@@ -87,21 +86,9 @@ impl Default for DeltaParams {
     }
 }
 
+regularised!(DeltaParams);
+
 impl DeltaParams {
-    /// Sets the network and its training.
-    #[must_use]
-    pub fn learner(mut self, learner: NetworkParams) -> Self {
-        self.learner = learner.into();
-        self
-    }
-
-    /// Sets where it starts.
-    #[must_use]
-    pub fn weights(mut self, weights: impl Into<String>) -> Self {
-        self.weights = Some(weights.into());
-        self
-    }
-
     /// Sets the weight of the maps.
     #[must_use]
     pub fn lambda(mut self, lambda: f64) -> Self {
@@ -164,15 +151,7 @@ static INFO: MethodInfo = MethodInfo {
 };
 
 transfer_method!(DeltaParams, INFO, |method, problem, seed| {
-    let regularised = Regularised {
-        name: INFO.name,
-        learner: &method.learner,
-        weights: method.weights.as_deref(),
-        pretrained_rate: method.pretrained_rate,
-        l2_sp: 0.0,
-        target_weight: method.target_weight,
-    };
-    regularised.fit(problem, seed, |tuning, _| {
+    method.regularised().fit(problem, seed, |tuning, _| {
         if method.lambda == 0.0 {
             return Ok(None);
         }

@@ -5,7 +5,7 @@ use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfe
 
 use super::declare::{
     EXEMPTIONS, L2_SP, NEEDS, PRETRAINED, PRETRAINED_RATE, TARGET_WEIGHT, at_least, network,
-    parameter,
+    parameter, tuning_builders,
 };
 use super::domains::Domains;
 use super::learner::NetworkParams;
@@ -119,21 +119,9 @@ impl Default for FineTuneParams {
     }
 }
 
+tuning_builders!(FineTuneParams);
+
 impl FineTuneParams {
-    /// Sets the network and its training.
-    #[must_use]
-    pub fn learner(mut self, learner: NetworkParams) -> Self {
-        self.learner = learner.into();
-        self
-    }
-
-    /// Sets where it starts.
-    #[must_use]
-    pub fn weights(mut self, weights: impl Into<String>) -> Self {
-        self.weights = Some(weights.into());
-        self
-    }
-
     /// Sets what learns.
     #[must_use]
     pub fn strategy(mut self, strategy: Strategy) -> Self {

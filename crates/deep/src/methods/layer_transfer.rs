@@ -5,7 +5,7 @@ use translearn_core::{
     BaseLearner, Family, MethodInfo, Needs, ParamRange, TransferError, What, seed, transfer_method,
 };
 
-use super::declare::{EXEMPTIONS, NEEDS, at_least, network, parameter};
+use super::declare::{EXEMPTIONS, NEEDS, at_least, network, network_builder, parameter};
 use super::domains::Domains;
 use super::learner::NetworkParams;
 use super::recipe::Recipe;
@@ -82,14 +82,9 @@ impl Default for LayerTransferParams {
     }
 }
 
-impl LayerTransferParams {
-    /// Sets the network and its training.
-    #[must_use]
-    pub fn learner(mut self, learner: NetworkParams) -> Self {
-        self.learner = learner.into();
-        self
-    }
+network_builder!(LayerTransferParams);
 
+impl LayerTransferParams {
     /// Sets how many layers are copied.
     #[must_use]
     pub fn layers(mut self, layers: u64) -> Self {

@@ -6,11 +6,10 @@ use translearn_core::{
 };
 
 use super::declare::{
-    EXEMPTIONS, NEEDS, PRETRAINED, PRETRAINED_RATE, TARGET_WEIGHT, network, parameter,
+    EXEMPTIONS, NEEDS, PRETRAINED, PRETRAINED_RATE, TARGET_WEIGHT, network, parameter, regularised,
 };
-use super::learner::NetworkParams;
 use super::recipe::Seen;
-use super::tuning::{Regularised, Regulariser};
+use super::tuning::Regulariser;
 use crate::train::Losses;
 use crate::{DeepError, Parameter, Pass, Role};
 
@@ -70,21 +69,9 @@ impl Default for StochNormParams {
     }
 }
 
+regularised!(StochNormParams);
+
 impl StochNormParams {
-    /// Sets the network and its training.
-    #[must_use]
-    pub fn learner(mut self, learner: NetworkParams) -> Self {
-        self.learner = learner.into();
-        self
-    }
-
-    /// Sets where it starts.
-    #[must_use]
-    pub fn weights(mut self, weights: impl Into<String>) -> Self {
-        self.weights = Some(weights.into());
-        self
-    }
-
     /// Sets the probability of the batch's statistics.
     #[must_use]
     pub fn p(mut self, p: f64) -> Self {
@@ -118,15 +105,7 @@ static INFO: MethodInfo = MethodInfo {
 };
 
 transfer_method!(StochNormParams, INFO, |method, problem, seed| {
-    let regularised = Regularised {
-        name: INFO.name,
-        learner: &method.learner,
-        weights: method.weights.as_deref(),
-        pretrained_rate: method.pretrained_rate,
-        l2_sp: 0.0,
-        target_weight: method.target_weight,
-    };
-    regularised.fit(problem, seed, |_, network| {
+    method.regularised().fit(problem, seed, |_, network| {
         let gathers = |parameter: &Parameter| parameter.role == Role::Buffer;
         if !network.parameters().values().any(gathers) {
             return Err(TransferError::Unsupported {
