@@ -18,17 +18,7 @@ pub(crate) const EVERYTHING: [&[&str]; 2] = [
     &["--package", "translearn-experiment", "--features", "deep"],
 ];
 /// What of the runner depends on networks.
-const WITH_NETWORKS: [&str; 9] = [
-    "--lib",
-    "--test",
-    "cli_run",
-    "--test",
-    "deep_features",
-    "--test",
-    "spec_committed",
-    "--test",
-    "spec_understood",
-];
+const WITH_NETWORKS: [&str; 5] = ["--lib", "--test", "program", "--test", "spec"];
 
 /// Run every test, doctests included, then those of the example crates outside the workspace.
 #[derive(Debug, Default, Args)]

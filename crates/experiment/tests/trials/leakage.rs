@@ -1,12 +1,5 @@
 //! What the fit sees and what it does not: labels and rows that score a method never reach the problem.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
 use std::fmt::Write;
 use std::path::Path;
 

@@ -1,12 +1,5 @@
 //! One trial from its prepared task to its record: selection, status, metrics.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
 use std::fmt::Write;
 use std::path::Path;
 

@@ -1,5 +1,4 @@
 //! Which images a method is given: those of its rows, in the size that the task says.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::fs;
 use std::path::Path;

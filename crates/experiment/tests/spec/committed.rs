@@ -1,13 +1,6 @@
 //! Every specification of this repository is understood and has the trials its protocol asks for; those of methods over
 //! libtorch by a program that has it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +12,7 @@ fn folder() -> PathBuf {
 }
 
 /// Methods and learners over libtorch, which this program may lack.
-const DEEP: &str = include_str!("../../deep/names.txt");
+const DEEP: &str = include_str!("../../../deep/names.txt");
 
 /// Whether this program has all that a specification names.
 fn can_read(path: &Path) -> bool {

@@ -1,11 +1,8 @@
 //! The program as it is installed: jobs, shards, reports, refusals and exit statuses.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
-
-mod common;
 
 use std::fs;
 
-use common::{Lab, by_method, names};
+use crate::common::{Lab, by_method, names};
 use serde_json::Value;
 
 const METHODS: &str = r#"

@@ -1,8 +1,6 @@
 //! What a specification means once it is read.
 
-mod spec_case;
-
-use spec_case::{SPEC, parse};
+use crate::case::{SPEC, parse};
 use translearn_experiment::spec::{Draw, Output, SelectBy, Spec, Step};
 
 #[test]

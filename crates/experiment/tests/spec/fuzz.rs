@@ -1,13 +1,6 @@
 //! The parser of specifications meets arbitrary text, and the corpus that fuzzing has collected.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
-#[path = "fuzz_corpus/spec.rs"]
+#[path = "../fuzz_corpus/spec.rs"]
 mod body;
 
 use std::path::Path;
@@ -95,7 +88,7 @@ proptest! {
 
     #[test]
     fn any_cut_of_a_specification_is_answered(cut in 0..2000_usize, inserted in "\\PC{0,8}") {
-        let text = include_str!("../../../xtask/experiments/quickstart.toml");
+        let text = include_str!("../../../../xtask/experiments/quickstart.toml");
         let mut cut = cut.min(text.len());
         while !text.is_char_boundary(cut) {
             cut -= 1;

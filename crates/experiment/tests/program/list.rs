@@ -1,11 +1,8 @@
 //! What the program tells about methods, learners, specifications and data.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
-
-mod common;
 
 use std::fs;
 
-use common::Lab;
+use crate::common::Lab;
 use serde_json::Value;
 
 fn lab() -> Lab {

@@ -1,14 +1,6 @@
 //! Sweeps and curves: what they mean, and what is refused.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
 
-mod spec_case;
-
-use spec_case::{SPEC, parse};
+use crate::case::{SPEC, parse};
 use translearn_experiment::spec::SelectBy;
 
 #[test]

@@ -1,20 +1,11 @@
 //! Files of weights that a method starts from: found beside the specification, part of the trials that use them, and missed
 //! before anything runs.
 //!
-//! The method here reads one word from its weights, so that no network is needed. Workers are this very program started
-//! again, so it has a `main` of its own.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test, though clippy sees a program"
-)]
-
-mod common;
+//! The method here reads one word from its weights, so that no network is needed.
 
 use std::fs;
-use std::process::ExitCode;
 
-use common::{Done, Lab, by_method};
+use crate::common::{Done, Lab, by_method};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use translearn_core::{
@@ -26,7 +17,7 @@ use translearn_learners::Logistic;
 /// Fits its learner on the source, with the two classes swapped where its weights say so.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Started {
+pub(crate) struct Started {
     weights: Option<String>,
     #[serde(skip, default = "learner")]
     learner: BaseLearner,
@@ -180,7 +171,7 @@ fn weights_that_are_nowhere_are_an_error_of_the_specification() {
     }
 }
 
-const TESTS: &[(&str, fn())] = &[
+pub(crate) const TESTS: &[(&str, fn())] = &[
     (
         "results_belong_to_the_bytes_of_the_file_beside_the_specification",
         results_belong_to_the_bytes_of_the_file_beside_the_specification,
@@ -194,7 +185,3 @@ const TESTS: &[(&str, fn())] = &[
         weights_that_are_nowhere_are_an_error_of_the_specification,
     ),
 ];
-
-fn main() -> ExitCode {
-    common::main_of(translearn_classical::registry().with::<Started>(), TESTS)
-}

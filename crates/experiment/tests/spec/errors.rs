@@ -1,17 +1,8 @@
 //! Every kind of specification that cannot be run: the message names file, line, what is wrong and what to write.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
-mod spec_case;
-
 use std::path::Path;
 
-use spec_case::{SPEC, parse};
+use crate::case::{SPEC, parse};
 use translearn_experiment::spec::{Spec, SpecError};
 
 /// The error after `from` was replaced by `to`.

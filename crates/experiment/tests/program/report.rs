@@ -1,5 +1,4 @@
 //! The report of a small result set: the whole Markdown, and what the HTML must and must not hold.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,23 +1,10 @@
 //! Trials that panic, abort, hang, take too much memory or talk too much end alone; a run that is stopped or killed goes on
 //! where it was.
-//!
-//! Workers are this very program started again, so it has a `main` of its own: with the arguments of the command line it is
-//! the command line over a registry with a faulty method, otherwise it runs its tests.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a test, though clippy sees a program"
-)]
-
-mod common;
 
 use std::io::Write;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use common::{Lab, by_method, children, is_running, names, signal, wait_for};
+use crate::common::{Done, Lab, by_method, children, is_running, names, signal, wait_for};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     BaseLearner, Family, Fitted, LearnerNeed, MethodInfo, Needs, Outputs, ParamInfo, ParamRange,
@@ -29,7 +16,7 @@ use translearn_learners::Logistic;
 /// Fits its learner on a random half of the source, after it has done what it is asked to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Faulty {
+pub(crate) struct Faulty {
     does: String,
     milliseconds: u64,
     #[serde(skip, default = "learner")]
@@ -185,7 +172,7 @@ fn every_fault_ends_alone() {
             (
                 "panic",
                 "failed",
-                "panicked: as asked (crates/experiment/tests/run_faults.rs:",
+                "panicked: as asked (crates/experiment/tests/runs/faults.rs:",
             ),
             ("abort", "failed", "signal 6 (SIGABRT"),
             ("exit", "failed", "the worker ended with exit status: 7"),
@@ -359,7 +346,7 @@ fn a_stopped_run_says_how_to_go_on() {
         let (process, before) = (run.id(), lab.n_finished("stopped"));
         wait_for("a few trials", || lab.n_finished("stopped") > before + 2);
         signal(process, name);
-        let done = common::Done::from(run.wait_with_output().unwrap());
+        let done = Done::from(run.wait_with_output().unwrap());
         assert_eq!(done.code, Some(130), "{}", done.stderr);
         assert!(
             done.stderr
@@ -389,7 +376,7 @@ fn a_killed_worker_is_replaced() {
     let run = lab.start(&["run", spec.to_str().unwrap(), "--out", "out", "--jobs", "1"]);
     wait_for("the first trial", || lab.n_finished("out") == 1);
     signal(children(run.id())[0], "-KILL");
-    let done = common::Done::from(run.wait_with_output().unwrap());
+    let done = Done::from(run.wait_with_output().unwrap());
     assert_eq!(done.code, Some(1));
     let statuses: Vec<_> = lab
         .trials("out")
@@ -427,7 +414,7 @@ fn two_runs_do_not_share_a_folder() {
     assert_eq!(lab.trials("out").len(), 8);
 }
 
-const TESTS: &[(&str, fn())] = &[
+pub(crate) const TESTS: &[(&str, fn())] = &[
     (
         "workers_are_told_where_to_compute",
         workers_are_told_where_to_compute,
@@ -451,7 +438,3 @@ const TESTS: &[(&str, fn())] = &[
         two_runs_do_not_share_a_folder,
     ),
 ];
-
-fn main() -> ExitCode {
-    common::main_of(translearn_classical::registry().with::<Faulty>(), TESTS)
-}

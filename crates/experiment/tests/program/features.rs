@@ -1,14 +1,11 @@
 //! Images become vectors by a network, from the specification to the trial. Without the feature `deep` the program says
 //! what is missing.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
-
-mod common;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Done, Lab};
+use crate::common::{Done, Lab};
 
 /// A grainy image of a brightness.
 fn png(path: &Path, brightness: u8, tint: u8) {

@@ -1,22 +1,12 @@
 //! Images, from the specification to the trial: taken as they are by what takes them, `unsupported` for the rest.
 //!
-//! The learner of images here is a small one, nearest mean brightness, so that no network is needed. Workers are this very
-//! program started again, so it has a `main` of its own.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test, though clippy sees a program"
-)]
-
-mod common;
+//! The learner of images here is a small one, nearest mean brightness, so that no network is needed.
 
 use std::fs;
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Done, Lab, by_method};
+use crate::common::{Done, Lab, by_method};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
@@ -29,7 +19,7 @@ use translearn_experiment::{TrialRecord, plan::plan, spec::Spec, trial};
 /// The class whose mean is nearest, by one number an image.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct BrightnessParams {
+pub(crate) struct BrightnessParams {
     statistic: String,
 }
 
@@ -46,7 +36,7 @@ static RUNNING: AtomicUsize = AtomicUsize::new(0);
 static MOST_RUNNING: AtomicUsize = AtomicUsize::new(0);
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Brightness {
+pub(crate) struct Brightness {
     statistic: String,
     means: Array1<f64>,
 }
@@ -390,7 +380,7 @@ fn rows_of_pixels_are_vectors_for_methods_of_vectors() {
     assert_eq!(images["weighted/0"]["status"], "ok");
 }
 
-const TESTS: &[(&str, fn())] = &[
+pub(crate) const TESTS: &[(&str, fn())] = &[
     (
         "methods_of_vectors_are_unsupported_where_there_are_images_alone",
         methods_of_vectors_are_unsupported_where_there_are_images_alone,
@@ -427,8 +417,4 @@ const TESTS: &[(&str, fn())] = &[
 
 fn registry() -> Registry {
     translearn_classical::registry().with_learner::<BrightnessParams>()
-}
-
-fn main() -> ExitCode {
-    common::main_of(registry(), TESTS)
 }

@@ -1,12 +1,5 @@
 //! The plan is a pure function of the specification, and its identifiers hold on to what decides the numbers.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -366,7 +359,7 @@ fn own_files_are_hashed_by_their_bytes() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// After a change that is meant: `UPDATE_GOLDEN=1 cargo test -p translearn-experiment --test plan_expansion`.
+/// After a change that is meant: `UPDATE_GOLDEN=1 cargo test -p translearn-experiment --test trials`.
 #[test]
 fn the_plan_is_the_one_written_down() {
     let plan = fixed(SPEC);

@@ -1,0 +1,12 @@
+//! From a specification to trials, from a trial to its problem and its record.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod expansion;
+mod images;
+mod leakage;
+mod trial;
