@@ -13,6 +13,11 @@ use crate::prepare::TaskCache;
 /// Answers jobs until the input ends.
 pub(crate) fn serve(registry: &Registry) -> ExitCode {
     memory::volunteer_for_the_end();
+    // A step of a network frees and takes blocks of megabytes; without this each of them is cleared by the system.
+    #[cfg(feature = "deep")]
+    if let Err(error) = translearn_deep::keep_memory() {
+        return refuse(&error.to_string());
+    }
     // Where a trial panicked goes into its record. Nobody would read the backtrace, and it takes longer than most trials.
     panic::set_hook(Box::new(|info| {
         *last_panic() = info.location().map(ToString::to_string);
