@@ -123,7 +123,7 @@ fn the_number_of_threads_changes_no_bit() {
         let done = run_with(&lab, FEATURES, &format!("out{threads}"), &variables);
         assert_eq!(done.code, Some(0), "{}", done.stderr);
         let folder = lab.path(&cache).join("features");
-        let files = common::names(&folder).into_iter();
+        let files = crate::common::names(&folder).into_iter();
         files
             .map(|name| (fs::read(folder.join(&name)).unwrap(), name))
             .collect::<Vec<_>>()
