@@ -20,13 +20,15 @@ impl Discrepancy {
         Self { columns: vec![e] }
     }
 
-    /// Adds, for every class that occurs in both domains, the difference of the class means. A class that occurs on one
-    /// side only has no difference and adds nothing.
+    /// Adds, for every class that occurs in both domains, a difference of the class means: `e_i = entry(n, n_c)` on the
+    /// `n_c` rows of the class among the `n` of the source, and the negative of it likewise in the target. A class that
+    /// occurs on one side only has no difference and adds nothing.
     pub(crate) fn add_classes(
         &mut self,
         source: &Array1<usize>,
         target: &Array1<usize>,
         n_classes: usize,
+        entry: impl Fn(usize, usize) -> f64,
     ) {
         let count = |labels: &Array1<usize>, class| labels.iter().filter(|&&l| l == class).count();
         for class in 0..n_classes {
@@ -34,22 +36,22 @@ impl Discrepancy {
             if in_source == 0 || in_target == 0 {
                 continue;
             }
-            let entry = |label: &usize, value: f64| if *label == class { value } else { 0.0 };
+            let of_class = |label: &usize, value: f64| if *label == class { value } else { 0.0 };
+            let (plus, minus) = (
+                entry(source.len(), in_source),
+                -entry(target.len(), in_target),
+            );
             self.columns.push(
                 source
                     .iter()
-                    .map(|label| entry(label, 1.0 / in_source as f64))
-                    .chain(
-                        target
-                            .iter()
-                            .map(|label| entry(label, -1.0 / in_target as f64)),
-                    )
+                    .map(|label| of_class(label, plus))
+                    .chain(target.iter().map(|label| of_class(label, minus)))
                     .collect(),
             );
         }
     }
 
-    /// `E`, scaled so that `‖E Eᵀ‖_F = ‖Eᵀ E‖_F = 1`.
+    /// `E`, scaled so that `‖E Eᵀ‖_F = ‖Eᵀ E‖_F = 1`, or zero where nothing differs.
     pub(crate) fn indicators(&self) -> Array2<f64> {
         let n = self.columns.first().map_or(0, Array1::len);
         let mut e = Array2::zeros((n, self.columns.len()));
@@ -57,8 +59,13 @@ impl Discrepancy {
             to.assign(from);
         }
         let norm = gram(&e).iter().map(|v| v * v).sum::<f64>().sqrt();
-        e / norm.sqrt()
+        if norm > 0.0 { e / norm.sqrt() } else { e }
     }
+}
+
+/// The entry of a class mean: what [`Discrepancy::add_classes`] takes for the plain difference of the means.
+pub(crate) fn of_mean(_rows: usize, of_class: usize) -> f64 {
+    1.0 / of_class as f64
 }
 
 #[cfg(test)]
@@ -105,7 +112,7 @@ mod tests {
         // Class 2 is missing from the target, class 3 from the source.
         let (source, target) = (array![0, 1, 1, 2, 0], array![1, 0, 3, 1]);
         let mut m = Discrepancy::marginal(5, 4, 4.0);
-        m.add_classes(&source, &target, 4);
+        m.add_classes(&source, &target, 4, of_mean);
         let e = m.indicators();
         let difference = e.dot(&e.t()) - naive(&source.to_vec(), &target.to_vec(), 4);
         assert!(difference.iter().all(|v| v.abs() < 1e-14), "{difference:?}");

@@ -5,6 +5,7 @@ pub mod coral;
 mod discrepancy;
 mod jda;
 mod principal;
+mod rounds;
 pub mod subspace_alignment;
 mod tca;
 #[cfg(test)]

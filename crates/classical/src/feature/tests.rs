@@ -8,8 +8,10 @@ use translearn_core::{
 };
 
 use super::{
-    ComponentKernel, Coral, JdaParams, SubspaceAlignment, TcaParams, components::ComponentProblem,
-    discrepancy::Discrepancy, principal::principal_components,
+    ComponentKernel, Coral, JdaParams, SubspaceAlignment, TcaParams,
+    components::ComponentProblem,
+    discrepancy::{Discrepancy, of_mean},
+    principal::principal_components,
 };
 
 fn gaussian(n: usize, d: usize, shift: f64, scale: f64, seed: u64) -> Array2<f64> {
@@ -213,7 +215,7 @@ fn jda_follows_the_steps_of_the_paper() {
     for _ in 0..4 {
         let mut m = Discrepancy::marginal(24, 24, 3.0);
         if let Some(pseudo) = &pseudo {
-            m.add_classes(&labels.clone().into(), pseudo, 3);
+            m.add_classes(&labels.clone().into(), pseudo, 3, of_mean);
         }
         let e = m.indicators();
         let right = x.t().dot(&e).dot(&e.t()).dot(&x) + Array2::<f64>::eye(3) * 0.5;
