@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use ndarray::Array2;
 use rayon::prelude::*;
 use translearn_assets::Place;
-use translearn_classical::feature::ComponentKernel;
+use translearn_classical::feature::{ComponentKernel, Gfk};
 use translearn_classical::{Coral, Jda, SourceOnly, SubspaceAlignment, Tca};
 use translearn_core::distance::cosine_similarities;
 use translearn_core::{
@@ -212,6 +212,17 @@ fn subspace_alignment() {
             42.07, 32.20, 45.86, 39.80, 37.63, 36.94, 28.76, 34.34, 88.54, 32.50, 34.24, 88.47,
         ],
         45.11,
+    );
+}
+
+#[test]
+fn geodesic_flow_kernel() {
+    check_office(
+        Gfk::params().n_components(20),
+        [
+            41.02, 40.68, 41.40, 40.25, 40.00, 36.31, 30.72, 31.84, 87.90, 30.10, 32.05, 84.41,
+        ],
+        44.72,
     );
 }
 

@@ -3,6 +3,7 @@
 mod components;
 pub mod coral;
 mod discrepancy;
+mod gfk;
 mod jda;
 mod principal;
 mod rounds;
@@ -13,6 +14,7 @@ mod tests;
 
 pub use components::{ComponentKernel, Components};
 pub use coral::{Coral, CoralForm, CoralParams};
+pub use gfk::{Gfk, GfkParams};
 pub use jda::{Jda, JdaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
 pub use tca::{Tca, TcaParams};
@@ -27,6 +29,7 @@ pub fn methods() -> Vec<MethodEntry> {
     vec![
         MethodEntry::of::<CoralParams>(),
         MethodEntry::of::<SubspaceAlignmentParams>(),
+        MethodEntry::of::<GfkParams>(),
         MethodEntry::of::<TcaParams>(),
         MethodEntry::of::<JdaParams>(),
     ]
