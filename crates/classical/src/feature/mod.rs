@@ -1,5 +1,6 @@
 //! Feature transfer: maps that bring source and target together.
 
+mod bda;
 mod components;
 pub mod coral;
 mod discrepancy;
@@ -12,6 +13,7 @@ mod tca;
 #[cfg(test)]
 mod tests;
 
+pub use bda::{Bda, BdaParams};
 pub use components::{ComponentKernel, Components};
 pub use coral::{Coral, CoralForm, CoralParams};
 pub use gfk::{Gfk, GfkParams};
@@ -32,6 +34,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<GfkParams>(),
         MethodEntry::of::<TcaParams>(),
         MethodEntry::of::<JdaParams>(),
+        MethodEntry::of::<BdaParams>(),
     ]
 }
 

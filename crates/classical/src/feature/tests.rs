@@ -8,7 +8,7 @@ use translearn_core::{
 };
 
 use super::{
-    ComponentKernel, Coral, Gfk, JdaParams, SubspaceAlignment, TcaParams,
+    BdaParams, ComponentKernel, Coral, Gfk, JdaParams, SubspaceAlignment, TcaParams,
     components::ComponentProblem,
     discrepancy::{Discrepancy, of_mean},
     principal::principal_components,
@@ -246,6 +246,26 @@ fn a_flow_needs_directions_with_variance() {
     // Where none is asked for, as many as both have.
     let kernel = Gfk::params().flow(&source, &target).unwrap();
     assert_eq!(kernel.angles().len(), 3);
+}
+
+/// Half and half is JDA, all on the domains is TCA.
+#[test]
+fn bda_lies_between_tca_and_jda() {
+    let (source, target) = (gaussian(30, 4, 0.0, 1.0, 11), gaussian(24, 4, 0.7, 1.0, 12));
+    let labels: Vec<usize> = (0..30).map(|row| row % 3).collect();
+    let problem = problem(source, labels, target.clone());
+    let mapped = |method: &dyn FitAlign| {
+        let map = method.fit_align(&problem, 0).unwrap().map;
+        let z = map.map_target(&target.clone().into()).unwrap();
+        z.dense().unwrap().into_owned()
+    };
+    let bda = |mu: f64| mapped(&BdaParams::default().n_components(3).mu(mu));
+    let jda = mapped(&JdaParams::default().n_components(3));
+    let tca = mapped(&TcaParams::default().n_components(3));
+    assert!(largest(&(bda(0.5) - &jda)) < 1e-10);
+    assert!(largest(&(bda(0.0) - &tca)) < 1e-10);
+    assert!(largest(&(bda(1.0) - &jda)) > 1e-3);
+    assert!(largest(&(&tca - &jda)) > 1e-3);
 }
 
 /// The rounds of the paper with every matrix written out.
