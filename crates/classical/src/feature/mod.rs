@@ -4,6 +4,7 @@ mod bda;
 mod components;
 pub mod coral;
 mod discrepancy;
+mod easytl;
 mod gfk;
 mod jda;
 mod principal;
@@ -16,6 +17,7 @@ mod tests;
 pub use bda::{Bda, BdaParams};
 pub use components::{ComponentKernel, Components};
 pub use coral::{Coral, CoralForm, CoralParams};
+pub use easytl::{EasyTl, EasyTlAlign, EasyTlParams};
 pub use gfk::{Gfk, GfkParams};
 pub use jda::{Jda, JdaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
@@ -35,6 +37,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<TcaParams>(),
         MethodEntry::of::<JdaParams>(),
         MethodEntry::of::<BdaParams>(),
+        MethodEntry::of::<EasyTlParams>(),
     ]
 }
 
