@@ -57,10 +57,11 @@ fn all_are_understood() {
         ("office-caltech-easytl", 12 * 4),
         ("office-caltech-gfk", 12 * 4),
         ("office-caltech-jda", 12 * 5),
+        ("office-caltech-meda", 12 * 3),
         ("office-caltech-rbf", 12 * 3),
         ("office-caltech-tca", 12 * 4),
-        // Twelve methods and three baselines on two tasks, eight and three on the third.
-        ("quickstart", 3 * (2 * 15 + 11)),
+        // Thirteen methods and three baselines on two tasks, eight and three on the third.
+        ("quickstart", 3 * (2 * 16 + 11)),
     ];
     if cfg!(feature = "deep") {
         expected.extend([

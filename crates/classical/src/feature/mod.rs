@@ -7,6 +7,7 @@ mod discrepancy;
 mod easytl;
 mod gfk;
 mod jda;
+mod meda;
 mod principal;
 mod rounds;
 pub mod subspace_alignment;
@@ -20,6 +21,7 @@ pub use coral::{Coral, CoralForm, CoralParams};
 pub use easytl::{EasyTl, EasyTlAlign, EasyTlParams};
 pub use gfk::{Gfk, GfkParams};
 pub use jda::{Jda, JdaParams};
+pub use meda::{Meda, MedaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
 pub use tca::{Tca, TcaParams};
 
@@ -38,6 +40,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<JdaParams>(),
         MethodEntry::of::<BdaParams>(),
         MethodEntry::of::<EasyTlParams>(),
+        MethodEntry::of::<MedaParams>(),
     ]
 }
 
