@@ -43,9 +43,30 @@
 ///
 /// assert_eq!(MethodEntry::of::<SourceOnly>().info.name, "source-alone");
 /// ```
+///
+/// A method that wraps no learner has no such field and says so:
+/// `transfer_method!(Params, INFO, without learner, |method, problem, seed| …)`.
 #[macro_export]
 macro_rules! transfer_method {
     ($params:ty, $info:path, |$method:ident, $problem:ident, $seed:ident| $fit:expr) => {
+        $crate::transfer_method!(
+            @implement $params, $info, |$method, $problem, $seed| $fit,
+            |method| Some(&method.learner),
+            |method, learner| method.learner = learner
+        );
+    };
+    ($params:ty, $info:path, without learner, |$method:ident, $problem:ident, $seed:ident| $fit:expr) => {
+        $crate::transfer_method!(
+            @implement $params, $info, |$method, $problem, $seed| $fit,
+            |_method| None,
+            |_method, _learner| ()
+        );
+    };
+    (
+        @implement $params:ty, $info:path, |$method:ident, $problem:ident, $seed:ident| $fit:expr,
+        |$of:ident| $learner:expr,
+        |$to:ident, $given:ident| $set:expr
+    ) => {
         impl $crate::TransferMethod for $params {
             fn info(&self) -> &'static $crate::MethodInfo {
                 &$info
@@ -56,7 +77,8 @@ macro_rules! transfer_method {
             }
 
             fn learner(&self) -> Option<&$crate::BaseLearner> {
-                Some(&self.learner)
+                let $of = self;
+                $learner
             }
 
             fn fit_checked(
@@ -72,8 +94,9 @@ macro_rules! transfer_method {
         impl $crate::RegisteredMethod for $params {
             const INFO: &'static $crate::MethodInfo = &$info;
 
-            fn set_learner(&mut self, learner: $crate::BaseLearner) {
-                self.learner = learner;
+            fn set_learner(&mut self, $given: $crate::BaseLearner) {
+                let $to = self;
+                $set
             }
         }
     };

@@ -62,27 +62,10 @@ impl<'a> ClassRows<'a> {
     pub(crate) fn one_or_more(sample: &Sample<'a>, learner: &str) -> Result<Self, TransferError> {
         let codes = sample.labels().classes(learner)?;
         let rows = Rows::of(sample);
-        let mut occurs = vec![false; sample.n_classes()];
-        rows.indices
-            .iter()
-            .for_each(|&row| occurs[codes[row]] = true);
-        let present = PresentClasses {
-            n_classes: sample.n_classes(),
-            codes: (0..sample.n_classes())
-                .filter(|&code| occurs[code])
-                .collect(),
-        };
-        let mut position = vec![0; sample.n_classes()];
-        present
-            .codes
-            .iter()
-            .enumerate()
-            .for_each(|(at, &code)| position[code] = at);
-        let classes = rows
-            .indices
-            .iter()
-            .map(|&row| position[codes[row]])
-            .collect();
+        let (present, classes) = PresentClasses::of(
+            rows.indices.iter().map(|&row| codes[row]),
+            sample.n_classes(),
+        );
         Ok(Self {
             rows,
             classes,
@@ -93,14 +76,36 @@ impl<'a> ClassRows<'a> {
 
 /// The classes a model has seen, out of a label space that may hold more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PresentClasses {
+pub struct PresentClasses {
     n_classes: usize,
     codes: Vec<usize>,
 }
 
 impl PresentClasses {
+    /// The classes that occur among `codes`, each below `n_classes`, in ascending order; and for each of `codes` the
+    /// position of its class among them.
+    pub fn of(codes: impl Iterator<Item = usize> + Clone, n_classes: usize) -> (Self, Vec<usize>) {
+        let mut occurs = vec![false; n_classes];
+        codes.clone().for_each(|code| occurs[code] = true);
+        let present: Vec<usize> = (0..n_classes).filter(|&code| occurs[code]).collect();
+        let mut position = vec![0; n_classes];
+        for (at, &code) in present.iter().enumerate() {
+            position[code] = at;
+        }
+        let positions = codes.map(|code| position[code]).collect();
+        let present = Self {
+            n_classes,
+            codes: present,
+        };
+        (present, positions)
+    }
+
     /// How many there are.
-    pub(crate) fn len(&self) -> usize {
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a model has seen a class, so there is always one"
+    )]
+    pub fn len(&self) -> usize {
         self.codes.len()
     }
 
@@ -124,7 +129,7 @@ impl PresentClasses {
     }
 
     /// Decision values over all classes; those never seen stand 1 below the least of the others.
-    pub(crate) fn widen_decision(&self, present: &Array2<f64>) -> Array2<f64> {
+    pub fn widen_decision(&self, present: &Array2<f64>) -> Array2<f64> {
         let mut all = Array2::zeros((present.nrows(), self.n_classes));
         for (values, mut row) in present.outer_iter().zip(all.outer_iter_mut()) {
             row.fill(values.fold(f64::INFINITY, |least, &value| least.min(value)) - 1.0);

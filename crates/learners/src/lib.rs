@@ -22,6 +22,7 @@ mod tree;
 
 pub use boosting::{Boosting, BoostingParams};
 pub use class_weight::ClassWeight;
+pub use classes::PresentClasses;
 pub use forest::{Forest, ForestParams};
 pub use gaussian_nb::{GaussianNb, GaussianNbParams};
 pub use knn::{Knn, KnnParams};

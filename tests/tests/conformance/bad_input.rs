@@ -8,7 +8,7 @@ use translearn_core::{
 };
 use translearn_tests::{cases, compare::sound};
 
-use crate::registry;
+use crate::{registry, wrapped};
 
 fn problem(
     source: (Features, Labels),
@@ -37,7 +37,7 @@ fn problem(
     )
 }
 
-/// The method with a learner that serves both kinds of labels.
+/// The method, where it wraps a learner with one that serves the labels.
 fn build(entry: &MethodEntry, classes: bool) -> Box<dyn TransferMethod> {
     let registry = registry();
     let learner = if classes { "logistic" } else { "ridge" };
@@ -54,7 +54,7 @@ fn build(entry: &MethodEntry, classes: bool) -> Box<dyn TransferMethod> {
     let params: Map<String, Value> = components
         .map(|info| (info.name.to_owned(), json!(2)))
         .collect();
-    entry.build(params, Some(learner)).unwrap()
+    entry.build(params, wrapped(entry, learner)).unwrap()
 }
 
 /// Each method on the same bad problem; target labels are known where it needs them.

@@ -9,7 +9,7 @@ use translearn_core::{
     Predictor, Sample, Scenario, Task, TransferError, TransferProblem, What, transfer_method,
 };
 
-use crate::registry;
+use crate::{registry, wrapped};
 
 /// Dark images of class 0 and bright ones of class 1, of many sizes.
 fn images(n: usize) -> Features {
@@ -133,7 +133,7 @@ fn methods_take_images_exactly_where_they_say_so() {
         let name = entry.info.name;
         let problem = problem(images(10), images(8), true);
         let method = entry
-            .build(Map::new(), Some(learner("brightness")))
+            .build(Map::new(), wrapped(entry, learner("brightness")))
             .unwrap();
         match (entry.info.needs.images, method.fit(&problem, 0)) {
             (true, Ok(fitted)) => {
@@ -239,7 +239,7 @@ fn models_of_vectors_predict_no_images() {
             params.insert(components.name.to_owned(), 1.into());
         }
         let fitted = entry
-            .build(params, Some(learner("logistic")))
+            .build(params, wrapped(entry, learner("logistic")))
             .unwrap()
             .fit(&problem(vectors(10), vectors(8), true), 0)
             .unwrap_or_else(|error| panic!("{}: {error}", entry.info.name));

@@ -14,10 +14,15 @@ mod parameters;
 
 use std::io::Write;
 
-use translearn_core::Registry;
+use translearn_core::{BaseLearner, LearnerNeed, MethodEntry, Registry};
 
 fn registry() -> Registry {
     translearn_classical::registry()
+}
+
+/// The learner, for a method that wraps one.
+fn wrapped(entry: &MethodEntry, learner: BaseLearner) -> Option<BaseLearner> {
+    (entry.info.needs.learner != LearnerNeed::None).then_some(learner)
 }
 
 /// Past the test harness, which hides what a passing test prints.

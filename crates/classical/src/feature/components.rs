@@ -201,7 +201,7 @@ impl InverseRoot {
 }
 
 /// Rows at unit Euclidean length when asked for; a row of zeros stays.
-fn normalized(
+pub(super) fn normalized(
     rows: &Features,
     normalize: bool,
 ) -> Result<std::borrow::Cow<'_, Array2<f64>>, TransferError> {

@@ -1,17 +1,17 @@
 //! Joint distribution adaptation.
 
-use ndarray::{Array1, s};
+use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
-    AcceptsTarget, Alignment, BaseLearner, Family, Features, FitAlign, Labels, MethodInfo, Outputs,
-    ParamInfo, ParamRange, Sample, Trace, TransferError, TransferProblem, What, fit_aligned,
-    seed::derive, transfer_method,
+    AcceptsTarget, Alignment, BaseLearner, Family, FitAlign, MethodInfo, Outputs, TransferError,
+    TransferProblem, What, fit_aligned, transfer_method,
 };
 
 use super::{
     components::{ComponentKernel, ComponentProblem},
-    discrepancy::Discrepancy,
+    discrepancy::{Discrepancy, of_mean},
     map_needs,
+    rounds::{ComponentRounds, N_ITERATIONS},
 };
 
 /// Parameters of joint distribution adaptation (JDA): transfer components that bring together not only the domain means
@@ -109,7 +109,7 @@ impl JdaParams {
 impl FitAlign for JdaParams {
     fn fit_align(&self, problem: &TransferProblem, seed: u64) -> Result<Alignment, TransferError> {
         let source = problem.source()?;
-        let classes = source.labels.classes("jda")?;
+        let classes = source.labels.classes(INFO.name)?;
         let (target, n_classes) = (problem.target_features(), problem.n_classes());
         let components = ComponentProblem::new(
             &source.features,
@@ -119,59 +119,21 @@ impl FitAlign for JdaParams {
             self.normalize,
         )?;
         let marginal = Discrepancy::marginal(classes.len(), target.n_rows(), n_classes as f64);
-        let mut map = components.solve(&marginal.indicators(), self.lambda, self.n_components)?;
-        let mut predicted: Option<Array1<usize>> = None;
-        let mut changed = Vec::new();
-        for round in 1..self.n_iterations {
-            let z = components.transform(&map)?;
-            let mapped_source = Features::Dense(z.slice(s![..classes.len(), ..]).to_owned());
-            let mapped_target = Features::Dense(z.slice(s![classes.len().., ..]).to_owned());
-            let seed = derive(seed, &["round", &round.to_string()]);
-            let labels = self.predict_target(problem, &mapped_source, &mapped_target, seed)?;
-            let differ = predicted.as_ref().map_or(labels.len(), |before| {
-                before.iter().zip(&labels).filter(|(a, b)| a != b).count()
-            });
-            changed.push(differ as f64);
-            if differ == 0 {
-                break;
-            }
+        let joint = |predicted: Option<&Array1<usize>>| {
             let mut joint = marginal.clone();
-            joint.add_classes(classes, &labels, n_classes);
-            map = components.solve(&joint.indicators(), self.lambda, self.n_components)?;
-            predicted = Some(labels);
-        }
-        let trace = Trace {
-            series: [("labels-changed".to_owned(), changed)].into(),
-            ..Trace::default()
-        };
-        Ok(Alignment {
-            map: Box::new(map),
-            trace,
-        })
-    }
-}
-
-impl JdaParams {
-    /// Known target labels as they are, the others predicted by the learner on the mapped rows.
-    fn predict_target(
-        &self,
-        problem: &TransferProblem,
-        source: &Features,
-        target: &Features,
-        seed: u64,
-    ) -> Result<Array1<usize>, TransferError> {
-        let known = problem.target_task();
-        let rows = source.stack(&target.select_rows(&known.rows))?;
-        let labels = problem.source()?.labels.join(&known.labels)?;
-        let sample = Sample::new(&rows, &labels, problem.n_classes())?;
-        let prediction = self.learner.fit_boxed(&sample, seed)?.predict(target)?;
-        let mut predicted = prediction.labels.classes("jda")?.clone();
-        if let Labels::Classes(codes) = &known.labels {
-            for (&row, &class) in known.rows.iter().zip(codes) {
-                predicted[row] = class;
+            if let Some(predicted) = predicted {
+                joint.add_classes(classes, predicted, n_classes, of_mean);
             }
-        }
-        Ok(predicted)
+            joint
+        };
+        let rounds = ComponentRounds {
+            owner: INFO.name,
+            learner: &self.learner,
+            lambda: self.lambda,
+            n_components: self.n_components,
+            n_iterations: self.n_iterations,
+        };
+        rounds.run(problem, &components, joint, seed)
     }
 }
 
@@ -182,16 +144,6 @@ transfer_method!(JdaParams, INFO, |method, problem, seed| {
 });
 
 impl<TT> AcceptsTarget<TT> for JdaParams {}
-
-const N_ITERATIONS: ParamInfo = ParamInfo {
-    name: "n_iterations",
-    default: "10",
-    range: ParamRange::Integer {
-        low: 1,
-        high: u64::MAX,
-    },
-    doc: "Rounds of predicting the target's classes and adapting to them.",
-};
 
 static INFO: MethodInfo = MethodInfo {
     name: "jda",

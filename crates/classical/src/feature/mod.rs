@@ -1,18 +1,27 @@
 //! Feature transfer: maps that bring source and target together.
 
+mod bda;
 mod components;
 pub mod coral;
 mod discrepancy;
+mod easytl;
+mod gfk;
 mod jda;
+mod meda;
 mod principal;
+mod rounds;
 pub mod subspace_alignment;
 mod tca;
 #[cfg(test)]
 mod tests;
 
+pub use bda::{Bda, BdaParams};
 pub use components::{ComponentKernel, Components};
 pub use coral::{Coral, CoralForm, CoralParams};
+pub use easytl::{EasyTl, EasyTlAlign, EasyTlParams};
+pub use gfk::{Gfk, GfkParams};
 pub use jda::{Jda, JdaParams};
+pub use meda::{Meda, MedaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
 pub use tca::{Tca, TcaParams};
 
@@ -26,8 +35,12 @@ pub fn methods() -> Vec<MethodEntry> {
     vec![
         MethodEntry::of::<CoralParams>(),
         MethodEntry::of::<SubspaceAlignmentParams>(),
+        MethodEntry::of::<GfkParams>(),
         MethodEntry::of::<TcaParams>(),
         MethodEntry::of::<JdaParams>(),
+        MethodEntry::of::<BdaParams>(),
+        MethodEntry::of::<EasyTlParams>(),
+        MethodEntry::of::<MedaParams>(),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Principal components of one sample.
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, s};
 use translearn_core::{
     TransferError,
     linalg::{column_means, eigh, gram, matmul, unit_columns},
@@ -13,6 +13,15 @@ pub(crate) struct PrincipalComponents {
     pub(crate) mean: Array1<f64>,
     /// `d x k`, orthonormal columns, by falling variance.
     pub(crate) directions: Array2<f64>,
+    /// How many of the directions have a variance above rounding; those beyond are arbitrary.
+    pub(crate) rank: usize,
+}
+
+impl PrincipalComponents {
+    /// The first `k` directions.
+    pub(crate) fn leading(&self, k: usize) -> Array2<f64> {
+        self.directions.slice(s![.., ..k]).to_owned()
+    }
 }
 
 /// The `k` directions of largest variance of `x` (`n x d`), from the smaller of the two Gram matrices.
@@ -41,13 +50,18 @@ pub(crate) fn principal_components(
         });
     }
     let centred = x - &mean;
-    let directions = if x.ncols() <= x.nrows() {
-        eigh(&gram(&centred))?.largest(k)?.1
+    let (scatter, directions) = if x.ncols() <= x.nrows() {
+        eigh(&gram(&centred))?.largest(k)?
     } else {
-        let left = eigh(&gram(&centred.t()))?.largest(k)?.1;
+        let (scatter, left) = eigh(&gram(&centred.t()))?.largest(k)?;
         let mut directions = matmul(&centred.t(), &left)?;
         unit_columns(&mut directions);
-        directions
+        (scatter, directions)
     };
-    Ok(PrincipalComponents { mean, directions })
+    let least = x.nrows().max(x.ncols()) as f64 * f64::EPSILON * scatter[0];
+    Ok(PrincipalComponents {
+        mean,
+        directions,
+        rank: scatter.iter().take_while(|&&value| value > least).count(),
+    })
 }

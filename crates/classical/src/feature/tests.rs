@@ -3,13 +3,15 @@ use proptest::prelude::*;
 use translearn_core::{
     Domain, DomainMap, Features, FitAlign, LabelSpace, Labels, Task, TransferProblem,
     kernel::Kernel,
-    linalg::{covariance, eigh_generalized, gram},
+    linalg::{covariance, eigh_generalized, gram, svd_thin},
     seed,
 };
 
 use super::{
-    ComponentKernel, Coral, JdaParams, SubspaceAlignment, TcaParams, components::ComponentProblem,
-    discrepancy::Discrepancy, principal::principal_components,
+    BdaParams, ComponentKernel, Coral, Gfk, JdaParams, SubspaceAlignment, TcaParams,
+    components::ComponentProblem,
+    discrepancy::{Discrepancy, of_mean},
+    principal::principal_components,
 };
 
 fn gaussian(n: usize, d: usize, shift: f64, scale: f64, seed: u64) -> Array2<f64> {
@@ -78,6 +80,33 @@ proptest! {
     }
 
     #[test]
+    fn the_flow_kernel_is_the_integral_along_the_path(
+        d in 2usize..8, share in 1usize..4, seed in 0u64..500, alike in 0.0f64..1.0,
+    ) {
+        // From subspaces far apart to almost the same one, where the angles are small.
+        let k = (d / share).max(1);
+        let source = gaussian(30, d, 0.0, 1.0, seed);
+        let target = &source.slice(ndarray::s![..25, ..]) * alike.sqrt() * 1e3
+            + gaussian(25, d, 0.0, 1.0, seed + 9) * (1.0 - alike.sqrt());
+        let kernel = Gfk::params().n_components(k).flow(&source, &target).unwrap();
+        let from = principal_components(&source, k, "source").unwrap().directions;
+        let to = principal_components(&target, k, "target").unwrap().directions;
+        let difference = kernel.matrix().dot(&kernel.matrix().t()) - integrated(&from, &to);
+        prop_assert!(largest(&difference) < 1e-7, "{difference:?}");
+    }
+
+    #[test]
+    fn the_flow_between_equal_subspaces_projects_on_them(d in 1usize..7, seed in 0u64..500) {
+        let k = d.div_ceil(2);
+        let x = gaussian(30, d, 0.5, 1.0, seed);
+        let kernel = Gfk::params().n_components(k).flow(&x, &x).unwrap();
+        let p = principal_components(&x, k, "x").unwrap().directions;
+        let difference = kernel.matrix().dot(&kernel.matrix().t()) - p.dot(&p.t());
+        prop_assert!(largest(&difference) < 1e-12);
+        prop_assert!(kernel.angles().iter().all(|angle| angle.abs() < 1e-7));
+    }
+
+    #[test]
     fn components_solve_the_pencil_of_the_paper(
         d in 2usize..7, n_source in 5usize..12, n_target in 5usize..12, seed in 0u64..500,
         form in 0usize..3, lambda in 0.05f64..5.0,
@@ -118,6 +147,38 @@ proptest! {
         let again = map.map_target(&Features::from(x)).unwrap();
         prop_assert!(largest(&(&*again.dense().unwrap() - &z)) < 1e-8 * largest(&z));
     }
+}
+
+/// `∫ Φ(t) Φ(t)ᵀ dt` by Simpson's rule on the path as the paper has it: `Φ(t) = P_S U cos(tΘ) - R_S W sin(tΘ)`, with
+/// `-R_S W` the part of `P_T V` beside `P_S U`, divided by its length.
+fn integrated(from: &Array2<f64>, to: &Array2<f64>) -> Array2<f64> {
+    let svd = svd_thin(&from.t().dot(to)).unwrap();
+    let (u, v) = (from.dot(&svd.u), to.dot(&svd.v));
+    let mut path: Vec<(Array1<f64>, Array1<f64>, f64)> = Vec::new();
+    for i in 0..u.ncols() {
+        let (u, v) = (u.column(i), v.column(i));
+        let beside = &v - &(&u * u.dot(&v));
+        let sine = beside.dot(&beside).sqrt();
+        let angle = sine.atan2(u.dot(&v));
+        path.push((u.to_owned(), beside / sine.max(1e-300), angle));
+    }
+    let steps = 200;
+    let mut g = Array2::zeros((from.nrows(), from.nrows()));
+    for step in 0..=steps {
+        let weight = match step {
+            0 => 1.0,
+            last if last == steps => 1.0,
+            odd if odd % 2 == 1 => 4.0,
+            _ => 2.0,
+        } / (3.0 * steps as f64);
+        let t = step as f64 / steps as f64;
+        for (u, w, angle) in &path {
+            let phi = u * (t * angle).cos() + w * (t * angle).sin();
+            let column = phi.insert_axis(Axis(1));
+            g = g + column.dot(&column.t()) * weight;
+        }
+    }
+    g
 }
 
 /// The peers' unsymmetric matrix in a symmetric eigensolver leaves a mean gap above 0.8 here; the pencil closes it.
@@ -169,6 +230,44 @@ fn more_components_than_the_rank_are_refused_with_both_numbers() {
     assert!(error.to_string().contains("`n_components` = 9"), "{error}");
 }
 
+#[test]
+fn a_flow_needs_directions_with_variance() {
+    let mut source = gaussian(9, 4, 0.0, 1.0, 1);
+    source.column_mut(2).fill(1.0);
+    let target = gaussian(8, 4, 0.0, 1.0, 2);
+    let error = Gfk::params()
+        .n_components(4)
+        .flow(&source, &target)
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`n_components` = 4 is outside integer in [1, 3] (the rank of both domains)"
+    );
+    // Where none is asked for, as many as both have.
+    let kernel = Gfk::params().flow(&source, &target).unwrap();
+    assert_eq!(kernel.angles().len(), 3);
+}
+
+/// Half and half is JDA, all on the domains is TCA.
+#[test]
+fn bda_lies_between_tca_and_jda() {
+    let (source, target) = (gaussian(30, 4, 0.0, 1.0, 11), gaussian(24, 4, 0.7, 1.0, 12));
+    let labels: Vec<usize> = (0..30).map(|row| row % 3).collect();
+    let problem = problem(source, labels, target.clone());
+    let mapped = |method: &dyn FitAlign| {
+        let map = method.fit_align(&problem, 0).unwrap().map;
+        let z = map.map_target(&target.clone().into()).unwrap();
+        z.dense().unwrap().into_owned()
+    };
+    let bda = |mu: f64| mapped(&BdaParams::default().n_components(3).mu(mu));
+    let jda = mapped(&JdaParams::default().n_components(3));
+    let tca = mapped(&TcaParams::default().n_components(3));
+    assert!(largest(&(bda(0.5) - &jda)) < 1e-10);
+    assert!(largest(&(bda(0.0) - &tca)) < 1e-10);
+    assert!(largest(&(bda(1.0) - &jda)) > 1e-3);
+    assert!(largest(&(&tca - &jda)) > 1e-3);
+}
+
 /// The rounds of the paper with every matrix written out.
 #[test]
 fn jda_follows_the_steps_of_the_paper() {
@@ -213,7 +312,7 @@ fn jda_follows_the_steps_of_the_paper() {
     for _ in 0..4 {
         let mut m = Discrepancy::marginal(24, 24, 3.0);
         if let Some(pseudo) = &pseudo {
-            m.add_classes(&labels.clone().into(), pseudo, 3);
+            m.add_classes(&labels.clone().into(), pseudo, 3, of_mean);
         }
         let e = m.indicators();
         let right = x.t().dot(&e).dot(&e.t()).dot(&x) + Array2::<f64>::eye(3) * 0.5;

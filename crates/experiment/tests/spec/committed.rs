@@ -47,11 +47,14 @@ fn all_are_understood() {
         ("newsgroups-tradaboost", 3 * 6 * 10),
         ("office-caltech-1nn", 12 * 3),
         ("office-caltech-coral", 12 * 6),
+        ("office-caltech-easytl", 12 * 4),
+        ("office-caltech-gfk", 12 * 4),
         ("office-caltech-jda", 12 * 5),
+        ("office-caltech-meda", 12 * 3),
         ("office-caltech-rbf", 12 * 3),
         ("office-caltech-tca", 12 * 4),
-        // Nine methods and three baselines on two tasks, seven and three on the third.
-        ("quickstart", 3 * (2 * 12 + 10)),
+        // Thirteen methods and three baselines on two tasks, eight and three on the third.
+        ("quickstart", 3 * (2 * 16 + 11)),
     ];
     if cfg!(feature = "deep") {
         expected.extend([
