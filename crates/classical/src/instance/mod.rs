@@ -4,6 +4,7 @@ mod aux_data;
 pub mod kmm;
 mod logistic_ratio;
 mod nearest_neighbour;
+mod ratio;
 #[cfg(test)]
 mod tests;
 mod tradaboost;
@@ -14,7 +15,9 @@ pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
 pub use tradaboost::{BoostingLoss, TrAdaBoost, TrAdaBoostParams};
 
-use translearn_core::{BaseLearner, LearnerNeed, MethodEntry, Needs, Outputs};
+use translearn_core::{
+    BaseLearner, DENSE_LIMIT_BYTES, LearnerNeed, MethodEntry, Needs, Outputs, TransferError,
+};
 use translearn_learners::Logistic;
 
 /// The instance methods.
@@ -38,6 +41,21 @@ const fn weighting_needs(target_labels: bool, outputs: Outputs, sparse: bool) ->
         images: false,
         learner: LearnerNeed::Weighted,
     }
+}
+
+/// Refuses a matrix that exceeds the memory limit.
+fn check_kernel_memory(what: &str, rows: usize, columns: usize) -> Result<(), TransferError> {
+    let bytes = 8 * rows as u64 * columns as u64;
+    if bytes > DENSE_LIMIT_BYTES {
+        return Err(TransferError::DenseTooLarge {
+            what: what.to_owned(),
+            rows,
+            columns,
+            bytes,
+            limit: DENSE_LIMIT_BYTES,
+        });
+    }
+    Ok(())
 }
 
 fn logistic() -> BaseLearner {
