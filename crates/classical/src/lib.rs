@@ -7,7 +7,9 @@ mod registry;
 
 pub use baseline::{Pooled, SourceOnly, TargetOnly};
 pub use feature::{Coral, Jda, SubspaceAlignment, Tca};
-pub use instance::{Aux, Kmm, LogisticRatio, NearestNeighbour, TrAdaBoost};
+pub use instance::{
+    Aux, KernelDensityRatio, Kliep, Kmm, LogisticRatio, NearestNeighbour, Rulsif, TrAdaBoost, Ulsif,
+};
 pub use registry::{methods, registry};
 
 /// The name under which a method is found when its fitted model has no type of its own: `Tca::params()` begins it, as

@@ -1,19 +1,32 @@
 //! Instance transfer: source rows weighted, boosted or pooled with the target's.
 
 mod aux_data;
+mod basis;
+mod content;
+mod kernel_density_ratio;
+mod kliep;
 pub mod kmm;
 mod logistic_ratio;
+mod mixture;
 mod nearest_neighbour;
 mod ratio;
 #[cfg(test)]
+mod ratio_tests;
+mod scale;
+mod squared_loss;
+#[cfg(test)]
 mod tests;
 mod tradaboost;
+mod ulsif;
 
 pub use aux_data::{Aux, AuxParams};
+pub use kernel_density_ratio::{Bandwidth, KernelDensityRatio, KernelDensityRatioParams};
+pub use kliep::{Kliep, KliepParams};
 pub use kmm::{Kmm, KmmParams};
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
 pub use tradaboost::{BoostingLoss, TrAdaBoost, TrAdaBoostParams};
+pub use ulsif::{Rulsif, RulsifParams, Ulsif, UlsifParams};
 
 use translearn_core::{
     BaseLearner, DENSE_LIMIT_BYTES, LearnerNeed, MethodEntry, Needs, Outputs, TransferError,
@@ -26,7 +39,11 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<TrAdaBoostParams>(),
         MethodEntry::of::<AuxParams>(),
         MethodEntry::of::<KmmParams>(),
+        MethodEntry::of::<KliepParams>(),
+        MethodEntry::of::<UlsifParams>(),
+        MethodEntry::of::<RulsifParams>(),
         MethodEntry::of::<LogisticRatioParams>(),
+        MethodEntry::of::<KernelDensityRatioParams>(),
         MethodEntry::of::<NearestNeighbourParams>(),
     ]
 }
