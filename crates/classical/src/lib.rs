@@ -8,7 +8,8 @@ mod registry;
 pub use baseline::{Pooled, SourceOnly, TargetOnly};
 pub use feature::{Coral, Jda, SubspaceAlignment, Tca};
 pub use instance::{
-    Aux, KernelDensityRatio, Kliep, Kmm, LogisticRatio, NearestNeighbour, Rulsif, TrAdaBoost, Ulsif,
+    Aux, Bbse, KernelDensityRatio, Kliep, Kmm, LogisticRatio, Mlls, MmdTargetShift,
+    NearestNeighbour, Rlls, Rulsif, TrAdaBoost, Ulsif,
 };
 pub use registry::{methods, registry};
 

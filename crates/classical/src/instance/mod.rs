@@ -6,6 +6,7 @@ mod content;
 mod kernel_density_ratio;
 mod kliep;
 pub mod kmm;
+pub mod label_shift;
 mod logistic_ratio;
 mod mixture;
 mod nearest_neighbour;
@@ -23,6 +24,9 @@ pub use aux_data::{Aux, AuxParams};
 pub use kernel_density_ratio::{Bandwidth, KernelDensityRatio, KernelDensityRatioParams};
 pub use kliep::{Kliep, KliepParams};
 pub use kmm::{Kmm, KmmParams};
+pub use label_shift::{
+    Bbse, BbseParams, Mlls, MllsParams, MmdTargetShift, MmdTargetShiftParams, Rlls, RllsParams,
+};
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
 pub use tradaboost::{BoostingLoss, TrAdaBoost, TrAdaBoostParams};
@@ -45,6 +49,10 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<LogisticRatioParams>(),
         MethodEntry::of::<KernelDensityRatioParams>(),
         MethodEntry::of::<NearestNeighbourParams>(),
+        MethodEntry::of::<BbseParams>(),
+        MethodEntry::of::<RllsParams>(),
+        MethodEntry::of::<MllsParams>(),
+        MethodEntry::of::<MmdTargetShiftParams>(),
     ]
 }
 
