@@ -7,7 +7,10 @@ mod registry;
 
 pub use baseline::{Pooled, SourceOnly, TargetOnly};
 pub use feature::{Bda, Coral, EasyTl, Gfk, Jda, Meda, SubspaceAlignment, Tca};
-pub use instance::{Aux, Kmm, LogisticRatio, NearestNeighbour, TrAdaBoost};
+pub use instance::{
+    Aux, Bbse, KernelDensityRatio, Kliep, Kmm, LogisticRatio, Mlls, MmdTargetShift,
+    NearestNeighbour, Rlls, Rulsif, TrAdaBoost, Ulsif,
+};
 pub use registry::{methods, registry};
 
 /// The name under which a method is found when its fitted model has no type of its own: `Tca::params()` begins it, as

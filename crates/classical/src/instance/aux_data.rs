@@ -56,6 +56,9 @@ use crate::baseline::pooled_rows;
 ///
 /// Wu, Dietterich, *Improving SVM Accuracy by Training on Auxiliary Data Sources*, ICML 2004,
 /// doi:10.1145/1015330.1015436. The paper weighs the hinge losses of an SVM; here any learner that uses weights.
+///
+/// *Also known as* balanced weighting, with the mean losses of both sides weighed `1 − γ` and `γ`: the same fit, by
+/// `target_weight` `γ n_s / ((1 − γ) n_t)` for `n_t` labelled target rows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuxParams {

@@ -9,6 +9,7 @@ use translearn_core::{
 };
 use translearn_learners::Logistic;
 
+use super::ratio::{RATIO_PARAMETERS, ratio_builders};
 use super::{logistic, weighted_learner, weighting_needs};
 
 /// Parameters of the logistic density ratio: a logistic regression tells target rows from source rows, and its odds are
@@ -26,6 +27,8 @@ use super::{logistic, weighted_learner, weighting_needs};
 /// | name | default | range | meaning |
 /// |---|---|---|---|
 /// | `c` | 1 | (0, ∞) | inverse penalty of the logistic regression, as in [`Logistic`] |
+/// | `flatten` | 1 | [0, 1] | exponent of the weights |
+/// | `clip` | `null` | (0, ∞) or `null` | largest weight, in multiples of the mean weight |
 ///
 /// # Cost
 ///
@@ -58,6 +61,8 @@ use super::{logistic, weighted_learner, weighting_needs};
 #[serde(default, deny_unknown_fields)]
 pub struct LogisticRatioParams {
     c: f64,
+    flatten: f64,
+    clip: Option<f64>,
     #[serde(skip, default = "logistic")]
     learner: BaseLearner,
 }
@@ -66,6 +71,8 @@ impl Default for LogisticRatioParams {
     fn default() -> Self {
         Self {
             c: 1.0,
+            flatten: 1.0,
+            clip: None,
             learner: logistic(),
         }
     }
@@ -80,6 +87,7 @@ impl LogisticRatioParams {
     }
 }
 
+ratio_builders!(LogisticRatioParams);
 weighted_learner!(LogisticRatioParams);
 
 /// Odds are cut here, so that a domain classifier that is sure gives a large weight and no infinity.
@@ -117,7 +125,7 @@ impl SourceWeighter for LogisticRatioParams {
                 });
             }
         };
-        Ok(weights.into())
+        Ok(self.tempered(weights).into())
     }
 }
 
@@ -135,12 +143,16 @@ static INFO: MethodInfo = MethodInfo {
     family: Family::Instance,
     what: What::Instances,
     needs: weighting_needs(false, Outputs::Both, true),
-    parameters: &[ParamInfo {
-        name: "c",
-        default: "1.0",
-        range: ParamRange::Positive,
-        doc: "Inverse penalty of the logistic regression between the domains.",
-    }],
+    parameters: &[
+        ParamInfo {
+            name: "c",
+            default: "1.0",
+            range: ParamRange::Positive,
+            doc: "Inverse penalty of the logistic regression between the domains.",
+        },
+        RATIO_PARAMETERS[0],
+        RATIO_PARAMETERS[1],
+    ],
     exemptions: &[],
     reference: "Bickel, Brückner, Scheffer. Discriminative Learning Under Covariate Shift. JMLR 10, 2009",
 };

@@ -1,20 +1,40 @@
 //! Instance transfer: source rows weighted, boosted or pooled with the target's.
 
 mod aux_data;
+mod basis;
+mod content;
+mod kernel_density_ratio;
+mod kliep;
 pub mod kmm;
+pub mod label_shift;
 mod logistic_ratio;
+mod mixture;
 mod nearest_neighbour;
+mod ratio;
+#[cfg(test)]
+mod ratio_tests;
+mod scale;
+mod squared_loss;
 #[cfg(test)]
 mod tests;
 mod tradaboost;
+mod ulsif;
 
 pub use aux_data::{Aux, AuxParams};
+pub use kernel_density_ratio::{Bandwidth, KernelDensityRatio, KernelDensityRatioParams};
+pub use kliep::{Kliep, KliepParams};
 pub use kmm::{Kmm, KmmParams};
+pub use label_shift::{
+    Bbse, BbseParams, Mlls, MllsParams, MmdTargetShift, MmdTargetShiftParams, Rlls, RllsParams,
+};
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
 pub use tradaboost::{BoostingLoss, TrAdaBoost, TrAdaBoostParams};
+pub use ulsif::{Rulsif, RulsifParams, Ulsif, UlsifParams};
 
-use translearn_core::{BaseLearner, LearnerNeed, MethodEntry, Needs, Outputs};
+use translearn_core::{
+    BaseLearner, DENSE_LIMIT_BYTES, LearnerNeed, MethodEntry, Needs, Outputs, TransferError,
+};
 use translearn_learners::Logistic;
 
 /// The instance methods.
@@ -23,8 +43,16 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<TrAdaBoostParams>(),
         MethodEntry::of::<AuxParams>(),
         MethodEntry::of::<KmmParams>(),
+        MethodEntry::of::<KliepParams>(),
+        MethodEntry::of::<UlsifParams>(),
+        MethodEntry::of::<RulsifParams>(),
         MethodEntry::of::<LogisticRatioParams>(),
+        MethodEntry::of::<KernelDensityRatioParams>(),
         MethodEntry::of::<NearestNeighbourParams>(),
+        MethodEntry::of::<BbseParams>(),
+        MethodEntry::of::<RllsParams>(),
+        MethodEntry::of::<MllsParams>(),
+        MethodEntry::of::<MmdTargetShiftParams>(),
     ]
 }
 
@@ -38,6 +66,21 @@ const fn weighting_needs(target_labels: bool, outputs: Outputs, sparse: bool) ->
         images: false,
         learner: LearnerNeed::Weighted,
     }
+}
+
+/// Refuses a matrix that exceeds the memory limit.
+fn check_kernel_memory(what: &str, rows: usize, columns: usize) -> Result<(), TransferError> {
+    let bytes = 8 * rows as u64 * columns as u64;
+    if bytes > DENSE_LIMIT_BYTES {
+        return Err(TransferError::DenseTooLarge {
+            what: what.to_owned(),
+            rows,
+            columns,
+            bytes,
+            limit: DENSE_LIMIT_BYTES,
+        });
+    }
+    Ok(())
 }
 
 fn logistic() -> BaseLearner {

@@ -8,6 +8,7 @@ use translearn_core::{
     transfer_method,
 };
 
+use super::ratio::{RATIO_PARAMETERS, ratio_builders};
 use super::{logistic, weighted_learner, weighting_needs};
 
 /// Parameters of nearest-neighbour weighting: every target row votes for the source rows nearest to it; a source row
@@ -28,6 +29,8 @@ use super::{logistic, weighted_learner, weighting_needs};
 /// |---|---|---|---|
 /// | `n_neighbours` | 1 | integer ≥ 1 | neighbours `k` each target row votes for |
 /// | `smoothing` | 1 | [0, ∞) | votes `s` every source row has from the start (Laplace smoothing) |
+/// | `flatten` | 1 | [0, 1] | exponent of the weights |
+/// | `clip` | `null` | (0, ∞) or `null` | largest weight, in multiples of the mean weight |
 ///
 /// # Cost
 ///
@@ -61,6 +64,8 @@ use super::{logistic, weighted_learner, weighting_needs};
 pub struct NearestNeighbourParams {
     n_neighbours: usize,
     smoothing: f64,
+    flatten: f64,
+    clip: Option<f64>,
     #[serde(skip, default = "logistic")]
     learner: BaseLearner,
 }
@@ -70,6 +75,8 @@ impl Default for NearestNeighbourParams {
         Self {
             n_neighbours: 1,
             smoothing: 1.0,
+            flatten: 1.0,
+            clip: None,
             learner: logistic(),
         }
     }
@@ -91,6 +98,7 @@ impl NearestNeighbourParams {
     }
 }
 
+ratio_builders!(NearestNeighbourParams);
 weighted_learner!(NearestNeighbourParams);
 
 impl SourceWeighter for NearestNeighbourParams {
@@ -117,7 +125,7 @@ impl SourceWeighter for NearestNeighbourParams {
         for &row in &neighbours.indices {
             weights[row] += 1.0;
         }
-        Ok(weights.into())
+        Ok(self.tempered(weights).into())
     }
 }
 
@@ -154,6 +162,8 @@ static INFO: MethodInfo = MethodInfo {
             },
             doc: "Votes every source row has from the start.",
         },
+        RATIO_PARAMETERS[0],
+        RATIO_PARAMETERS[1],
     ],
     exemptions: &[],
     reference: "Loog. Nearest Neighbor-Based Importance Weighting. MLSP 2012. doi:10.1109/MLSP.2012.6349714",

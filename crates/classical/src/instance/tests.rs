@@ -149,6 +149,37 @@ proptest! {
 }
 
 #[test]
+fn balanced_weighting_is_a_target_weight() {
+    // Mean losses of 30 source rows and 6 labelled target rows, weighed 0.3 and 0.7.
+    let problem = problem(30, 20, 6, 4);
+    let weight = 0.7 * 30.0 / (0.3 * 6.0);
+    let fitted = AuxParams::default()
+        .target_weight(weight)
+        .fit(&problem, 0)
+        .unwrap();
+    let (source, target) = (
+        problem.source().unwrap(),
+        problem.target_labelled().unwrap(),
+    );
+    let x = source.features.stack(&target.features).unwrap();
+    let y = source.labels.join(&target.labels).unwrap();
+    let balanced = Array1::from_shape_fn(
+        36,
+        |row| if row < 30 { 0.3 / 30.0 } else { 0.7 / 6.0 } * 36.0,
+    );
+    let sample = Sample::new(&x, &y, 2)
+        .unwrap()
+        .with_weights(&balanced)
+        .unwrap();
+    let oracle = Logistic::params().fit_sample(&sample, 0).unwrap();
+    let scores =
+        |prediction: translearn_core::Prediction| prediction.scores.unwrap().matrix().clone();
+    let ours = scores(fitted.model.predict(problem.target_features()).unwrap());
+    let theirs = scores(oracle.predict(problem.target_features()).unwrap());
+    assert!((ours - theirs).iter().all(|v| v.abs() < 1e-6));
+}
+
+#[test]
 fn the_logistic_ratio_satisfies_its_moment_conditions() {
     // At the optimum of an unpenalised logistic regression the weighted source has the target's size and mean.
     let problem = problem(400, 300, 0, 3);

@@ -9,12 +9,13 @@ pub use solver::{QuadraticProgram, Solution};
 use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
-    AcceptsTarget, BaseLearner, DENSE_LIMIT_BYTES, Family, MethodInfo, Outputs, ParamInfo,
-    ParamRange, SourceWeighter, SourceWeights, Trace, TransferError, TransferProblem, What,
-    fit_reweighted, kernel::Kernel, transfer_method,
+    AcceptsTarget, BaseLearner, Family, MethodInfo, Outputs, ParamInfo, ParamRange, SourceWeighter,
+    SourceWeights, Trace, TransferError, TransferProblem, What, fit_reweighted, kernel::Kernel,
+    transfer_method,
 };
 
-use super::{logistic, weighted_learner, weighting_needs};
+use super::ratio::{RATIO_PARAMETERS, ratio_builders};
+use super::{check_kernel_memory, logistic, weighted_learner, weighting_needs};
 
 /// Parameters of kernel mean matching (KMM): source weights that bring the mean of the weighted source onto the mean of
 /// the target in the feature space of a kernel.
@@ -38,6 +39,8 @@ use super::{logistic, weighted_learner, weighting_needs};
 /// | `bound` | 1000 | (0, ∞) | largest weight `B` |
 /// | `epsilon` | `null` | (0, ∞) or `null` | slack of the sum; `null`: (√n_s − 1)/√n_s |
 /// | `tolerance` | 1e-7 | (0, ∞) | largest relative violation of the optimality conditions |
+/// | `flatten` | 1 | [0, 1] | exponent of the weights |
+/// | `clip` | `null` | (0, ∞) or `null` | largest weight, in multiples of the mean weight |
 ///
 /// # Shapes and cost
 ///
@@ -78,6 +81,8 @@ pub struct KmmParams {
     bound: f64,
     epsilon: Option<f64>,
     tolerance: f64,
+    flatten: f64,
+    clip: Option<f64>,
     #[serde(skip, default = "logistic")]
     learner: BaseLearner,
 }
@@ -103,6 +108,8 @@ impl Default for KmmParams {
             bound: 1000.0,
             epsilon: None,
             tolerance: 1e-7,
+            flatten: 1.0,
+            clip: None,
             learner: logistic(),
         }
     }
@@ -152,16 +159,7 @@ impl KmmParams {
         let source = problem.source()?;
         let target = problem.target_features();
         let (n_source, n_target) = (source.features.n_rows(), target.n_rows());
-        let bytes = 8 * n_source as u64 * n_source.max(n_target) as u64;
-        if bytes > DENSE_LIMIT_BYTES {
-            return Err(TransferError::DenseTooLarge {
-                what: "the kernel matrix of kmm".to_owned(),
-                rows: n_source,
-                columns: n_source.max(n_target),
-                bytes,
-                limit: DENSE_LIMIT_BYTES,
-            });
-        }
+        check_kernel_memory("the kernel matrix of kmm", n_source, n_source.max(n_target))?;
         let kernel = match self.kernel {
             MeanKernel::Rbf => Kernel::Rbf { gamma: self.gamma },
             MeanKernel::Laplacian => Kernel::Laplacian { gamma: self.gamma },
@@ -181,6 +179,7 @@ impl KmmParams {
     }
 }
 
+ratio_builders!(KmmParams);
 weighted_learner!(KmmParams);
 
 impl SourceWeighter for KmmParams {
@@ -199,7 +198,7 @@ impl SourceWeighter for KmmParams {
             ..Trace::default()
         };
         Ok(SourceWeights {
-            weights: solution.weights,
+            weights: self.tempered(solution.weights),
             trace,
         })
     }
@@ -250,6 +249,8 @@ static INFO: MethodInfo = MethodInfo {
             range: ParamRange::Positive,
             doc: "Largest relative violation of the optimality conditions.",
         },
+        RATIO_PARAMETERS[0],
+        RATIO_PARAMETERS[1],
     ],
     exemptions: &[],
     reference: "Huang, Smola, Gretton, Borgwardt, Schölkopf. Correcting Sample Selection Bias by Unlabeled Data. NIPS 2006",

@@ -1,0 +1,132 @@
+//! The functions that a density ratio is put together from: Gaussians around target rows, and the constant.
+
+use ndarray::{Array2, s};
+use translearn_core::{
+    Features, ParamInfo, ParamRange, TransferError, TransferProblem,
+    distance::squared_distances,
+    kernel::{Kernel, ResolvedKernel},
+    seed,
+};
+
+use super::{check_kernel_memory, content::by_content};
+
+/// Number of centres and width, as all methods over this basis have them.
+pub(super) const BASIS_PARAMETERS: [ParamInfo; 2] = [
+    ParamInfo {
+        name: "n_centers",
+        default: "100",
+        range: ParamRange::Integer {
+            low: 1,
+            high: u64::MAX,
+        },
+        doc: "Target rows at which the Gaussians stand; all where there are no more.",
+    },
+    ParamInfo {
+        name: "gamma",
+        default: "null",
+        range: ParamRange::PositiveOrAuto,
+        doc: "Width of the Gaussians; null: chosen on a grid around the median heuristic.",
+    },
+];
+
+/// The builders of [`BASIS_PARAMETERS`].
+macro_rules! basis_builders {
+    ($params:ty) => {
+        impl $params {
+            /// Sets the number of Gaussians.
+            #[must_use]
+            pub fn n_centers(mut self, n_centers: usize) -> Self {
+                self.n_centers = n_centers;
+                self
+            }
+
+            /// Sets the width of the Gaussians.
+            #[must_use]
+            pub fn gamma(mut self, gamma: f64) -> Self {
+                self.gamma = Some(gamma);
+                self
+            }
+        }
+    };
+}
+pub(super) use basis_builders;
+
+/// The grid of widths: the median heuristic times `10^(k/2)` for these `k`. Still narrower Gaussians slip between the
+/// rows of the source, so that a ratio of any height costs nothing.
+const HALF_DECADES: std::ops::RangeInclusive<i32> = -4..=2;
+
+/// Squared distances of all rows to the centres, from which the functions of any width follow.
+#[derive(Debug)]
+pub(super) struct Basis {
+    source: Array2<f64>,
+    target: Array2<f64>,
+    /// The target rows that are centres.
+    pub(super) centers: Vec<usize>,
+    /// The widths to choose from.
+    pub(super) gammas: Vec<f64>,
+}
+
+/// The values of the functions, a column each: the Gaussians, then the constant 1.
+#[derive(Debug, Clone)]
+pub(super) struct Functions {
+    /// At the source rows, `n_s x (n_centers + 1)`.
+    pub(super) source: Array2<f64>,
+    /// At the target rows.
+    pub(super) target: Array2<f64>,
+}
+
+impl Basis {
+    /// Gaussians at `n_centers` target rows drawn by the seed, of the width `gamma` or of all those of the grid.
+    pub(super) fn new(
+        problem: &TransferProblem,
+        n_centers: usize,
+        gamma: Option<f64>,
+        seed: u64,
+    ) -> Result<Self, TransferError> {
+        let source = problem.source()?.features;
+        let target = problem.target_features();
+        let gammas = match gamma {
+            Some(gamma) => vec![gamma],
+            None => grid(&source, target)?,
+        };
+        let n_rows = source.n_rows().max(target.n_rows());
+        check_kernel_memory("the kernel matrix", n_rows, n_centers.min(target.n_rows()))?;
+        let order = by_content(target);
+        let mut drawn = seed::rng(seed::derive(seed, &["centers"])).choose(order.len(), n_centers);
+        drawn.sort_unstable();
+        let centers: Vec<usize> = drawn.into_iter().map(|place| order[place]).collect();
+        let rows = target.select_rows(&centers);
+        Ok(Self {
+            source: squared_distances(&source, &rows)?,
+            target: squared_distances(target, &rows)?,
+            centers,
+            gammas,
+        })
+    }
+
+    /// The functions of one width.
+    pub(super) fn functions(&self, gamma: f64) -> Functions {
+        let values = |distances: &Array2<f64>| {
+            let mut values = Array2::ones((distances.nrows(), distances.ncols() + 1));
+            values
+                .slice_mut(s![.., ..-1])
+                .zip_mut_with(distances, |value, distance| {
+                    *value = (-gamma * distance).exp();
+                });
+            values
+        };
+        Functions {
+            source: values(&self.source),
+            target: values(&self.target),
+        }
+    }
+}
+
+fn grid(source: &Features, target: &Features) -> Result<Vec<f64>, TransferError> {
+    match (Kernel::Rbf { gamma: None }).resolve(&[source, target])? {
+        ResolvedKernel::Rbf { gamma } => Ok(HALF_DECADES
+            .map(|k| gamma * 10.0_f64.powf(f64::from(k) / 2.0))
+            .collect()),
+        _ => Ok(Vec::new()),
+    }
+}
