@@ -16,10 +16,12 @@ pub use jda::{Jda, JdaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
 pub use tca::{Tca, TcaParams};
 
+use ndarray::Array2;
 use translearn_core::{
-    BaseLearner, LearnerNeed, MethodEntry, Needs, Outputs, ParamInfo, ParamRange,
+    BaseLearner, Features, LearnerNeed, MethodEntry, Needs, Outputs, ParamInfo, ParamRange,
+    TransferError, linalg::matmul,
 };
-use translearn_learners::Knn;
+use translearn_learners::{Knn, Logistic};
 
 /// The feature methods.
 pub fn methods() -> Vec<MethodEntry> {
@@ -46,6 +48,23 @@ const fn map_needs(outputs: Outputs) -> Needs {
 /// The learner of the papers on transfer components: one nearest neighbour.
 fn nearest() -> BaseLearner {
     Knn::params().k(1).into()
+}
+
+fn logistic() -> BaseLearner {
+    Logistic::params().into()
+}
+
+/// Rows times a matrix, with the widths checked. Sparse rows are read as they are; the result is dense.
+fn times(rows: &Features, matrix: &Array2<f64>) -> Result<Features, TransferError> {
+    translearn_core::check_prediction_rows(rows, matrix.nrows())?;
+    let Features::Sparse(sparse) = rows else {
+        return Ok(matmul(&*rows.dense()?, matrix)?.into());
+    };
+    let mut product = Array2::zeros((sparse.rows(), matrix.ncols()));
+    for (&value, (row, column)) in sparse {
+        product.row_mut(row).scaled_add(value, &matrix.row(column));
+    }
+    Ok(product.into())
 }
 
 /// The parameters that all methods over transfer components share.
