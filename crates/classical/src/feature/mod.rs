@@ -3,6 +3,7 @@
 mod components;
 pub mod coral;
 mod discrepancy;
+pub mod feda;
 mod jda;
 mod principal;
 pub mod subspace_alignment;
@@ -12,6 +13,7 @@ mod tests;
 
 pub use components::{ComponentKernel, Components};
 pub use coral::{Coral, CoralForm, CoralParams};
+pub use feda::{Feda, FedaParams};
 pub use jda::{Jda, JdaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
 pub use tca::{Tca, TcaParams};
@@ -30,6 +32,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<SubspaceAlignmentParams>(),
         MethodEntry::of::<TcaParams>(),
         MethodEntry::of::<JdaParams>(),
+        MethodEntry::of::<FedaParams>(),
     ]
 }
 
