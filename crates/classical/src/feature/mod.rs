@@ -5,6 +5,7 @@ pub mod coral;
 mod discrepancy;
 pub mod feda;
 mod jda;
+pub mod pred;
 mod principal;
 pub mod subspace_alignment;
 mod tca;
@@ -15,6 +16,7 @@ pub use components::{ComponentKernel, Components};
 pub use coral::{Coral, CoralForm, CoralParams};
 pub use feda::{Feda, FedaParams};
 pub use jda::{Jda, JdaParams};
+pub use pred::{Pred, PredParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
 pub use tca::{Tca, TcaParams};
 
@@ -33,6 +35,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<TcaParams>(),
         MethodEntry::of::<JdaParams>(),
         MethodEntry::of::<FedaParams>(),
+        MethodEntry::of::<PredParams>(),
     ]
 }
 
