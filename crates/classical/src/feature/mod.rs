@@ -6,7 +6,9 @@ mod discrepancy;
 pub mod feda;
 mod jda;
 pub mod pred;
+mod presence;
 mod principal;
+pub mod scl;
 pub mod subspace_alignment;
 mod tca;
 #[cfg(test)]
@@ -17,6 +19,7 @@ pub use coral::{Coral, CoralForm, CoralParams};
 pub use feda::{Feda, FedaParams};
 pub use jda::{Jda, JdaParams};
 pub use pred::{Pred, PredParams};
+pub use scl::{PivotChoice, Scl, SclParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
 pub use tca::{Tca, TcaParams};
 
@@ -36,6 +39,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<JdaParams>(),
         MethodEntry::of::<FedaParams>(),
         MethodEntry::of::<PredParams>(),
+        MethodEntry::of::<SclParams>(),
     ]
 }
 
