@@ -9,6 +9,7 @@ pub mod pred;
 mod presence;
 mod principal;
 pub mod scl;
+pub mod sfa;
 pub mod subspace_alignment;
 mod tca;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use feda::{Feda, FedaParams};
 pub use jda::{Jda, JdaParams};
 pub use pred::{Pred, PredParams};
 pub use scl::{PivotChoice, Scl, SclParams};
+pub use sfa::{Sfa, SfaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
 pub use tca::{Tca, TcaParams};
 
@@ -40,6 +42,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<FedaParams>(),
         MethodEntry::of::<PredParams>(),
         MethodEntry::of::<SclParams>(),
+        MethodEntry::of::<SfaParams>(),
     ]
 }
 
