@@ -6,7 +6,7 @@ pub mod instance;
 mod registry;
 
 pub use baseline::{Pooled, SourceOnly, TargetOnly};
-pub use feature::{Coral, Feda, Jda, Pred, Scl, Sfa, SubspaceAlignment, Tca};
+pub use feature::{Coral, Feda, Jda, Msda, Pred, Scl, Sfa, SubspaceAlignment, Tca};
 pub use instance::{Aux, Kmm, LogisticRatio, NearestNeighbour, TrAdaBoost};
 pub use registry::{methods, registry};
 

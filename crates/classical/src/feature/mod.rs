@@ -5,6 +5,7 @@ pub mod coral;
 mod discrepancy;
 pub mod feda;
 mod jda;
+pub mod msda;
 pub mod pred;
 mod presence;
 mod principal;
@@ -19,6 +20,7 @@ pub use components::{ComponentKernel, Components};
 pub use coral::{Coral, CoralForm, CoralParams};
 pub use feda::{Feda, FedaParams};
 pub use jda::{Jda, JdaParams};
+pub use msda::{Msda, MsdaParams};
 pub use pred::{Pred, PredParams};
 pub use scl::{PivotChoice, Scl, SclParams};
 pub use sfa::{Sfa, SfaParams};
@@ -41,6 +43,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<JdaParams>(),
         MethodEntry::of::<FedaParams>(),
         MethodEntry::of::<PredParams>(),
+        MethodEntry::of::<MsdaParams>(),
         MethodEntry::of::<SclParams>(),
         MethodEntry::of::<SfaParams>(),
     ]
