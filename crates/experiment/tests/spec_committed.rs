@@ -48,6 +48,8 @@ fn all_are_understood() {
         trials.insert(name.clone(), plan_of(&name).trials.len());
     }
     let mut expected = vec![
+        ("amazon-5000d", 12),
+        ("amazon-5000d-binary", 12),
         ("digits-jda", 2 * 5),
         // Four methods, and a baseline for the nearest neighbour.
         ("hymenoptera-features", 2 * 5),
