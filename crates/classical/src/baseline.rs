@@ -119,7 +119,7 @@ fn logistic() -> BaseLearner {
     Logistic::params().into()
 }
 
-fn target_rows(problem: &TransferProblem) -> Result<Labelled<'_>, TransferError> {
+pub(crate) fn target_rows(problem: &TransferProblem) -> Result<Labelled<'_>, TransferError> {
     problem
         .target_labelled()
         .ok_or_else(|| TransferError::Empty {

@@ -6,7 +6,9 @@ pub mod instance;
 mod registry;
 
 pub use baseline::{Pooled, SourceOnly, TargetOnly};
-pub use feature::{Bda, Coral, EasyTl, Gfk, Jda, Meda, SubspaceAlignment, Tca};
+pub use feature::{
+    Bda, Coral, EasyTl, Feda, Gfk, Jda, Meda, Msda, Pred, Scl, Sfa, SubspaceAlignment, Tca,
+};
 pub use instance::{
     Aux, Bbse, KernelDensityRatio, Kliep, Kmm, LogisticRatio, Mlls, MmdTargetShift,
     NearestNeighbour, Rlls, Rulsif, TrAdaBoost, Ulsif,

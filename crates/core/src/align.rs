@@ -1,13 +1,13 @@
 //! Feature transfer: learn a map that brings source and target together, then fit any learner on the mapped rows.
 
-use std::fmt::Debug;
+use std::{borrow::Cow, fmt::Debug};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    AcceptsTarget, BaseLearner, Family, Features, Fitted, LearnerNeed, MethodInfo, Needs, Outputs,
-    Prediction, Predictor, Sample, Trace, TransferError, TransferMethod, TransferModel,
+    AcceptsTarget, BaseLearner, Family, Features, Fitted, Labelled, LearnerNeed, MethodInfo, Needs,
+    Outputs, Prediction, Predictor, Sample, Trace, TransferError, TransferMethod, TransferModel,
     TransferProblem, What,
 };
 
@@ -46,6 +46,14 @@ pub trait DomainMap: Debug + Send + Sync {
     /// # Errors
     /// [`TransferError::FeatureMismatch`] for another width.
     fn map_source(&self, source: &Features) -> Result<Features, TransferError>;
+
+    /// Maps rows of the source at `index` of [`TransferProblem::sources`]: to be given by a map that tells sources apart.
+    ///
+    /// # Errors
+    /// As [`DomainMap::map_source`].
+    fn map_source_at(&self, _index: usize, source: &Features) -> Result<Features, TransferError> {
+        self.map_source(source)
+    }
 
     /// Maps rows of the target, those of the fit or new ones.
     ///
@@ -97,12 +105,13 @@ pub fn fit_aligned(
 ) -> Result<Fitted, TransferError> {
     let Alignment { map, trace } =
         align.fit_align(problem, crate::seed::derive(seed, &["align"]))?;
-    let source = problem.source()?;
-    let mut features = map.map_source(&source.features)?;
-    let mut labels = source.labels;
+    let Labelled {
+        mut features,
+        mut labels,
+    } = problem.source_mapped(|index, rows| Ok(Cow::Owned(map.map_source_at(index, &rows)?)))?;
     if let Some(target) = problem.target_labelled() {
-        features = features.stack(&map.map_target(&target.features)?)?;
-        labels = std::borrow::Cow::Owned(labels.join(&target.labels)?);
+        features = Cow::Owned(features.stack(&map.map_target(&target.features)?)?);
+        labels = Cow::Owned(labels.join(&target.labels)?);
     }
     let sample = Sample::new(&features, &labels, problem.n_classes())?;
     let predictor = learner.fit_boxed(&sample, crate::seed::derive(seed, &["learner"]))?;

@@ -135,6 +135,33 @@ impl Features {
         }
     }
 
+    /// The columns at `indices`, in that order; each index stands at most once.
+    ///
+    /// # Errors
+    /// [`TransferError::NotVectors`] for images.
+    ///
+    /// # Panics
+    /// When an index is not below [`Features::n_columns`], like all indexing.
+    pub fn select_columns(&self, indices: &[usize]) -> Result<Self, TransferError> {
+        match self {
+            Self::Dense(x) => Ok(Self::Dense(x.select(Axis(1), indices))),
+            Self::Sparse(x) => {
+                let mut place_of = vec![None; x.cols()];
+                for (place, &column) in indices.iter().enumerate() {
+                    place_of[column] = Some(place);
+                }
+                let mut triplets = TriMat::new((x.rows(), indices.len()));
+                for (&value, (row, column)) in x {
+                    if let Some(place) = place_of[column] {
+                        triplets.add_triplet(row, place, value);
+                    }
+                }
+                Ok(Self::Sparse(triplets.to_csr()))
+            }
+            Self::Images(_) => Err(not_vectors("the rows")),
+        }
+    }
+
     /// `self` on top of `below`. The result is sparse when either is.
     ///
     /// # Errors
@@ -142,13 +169,47 @@ impl Features {
     pub fn stack(&self, below: &Self) -> Result<Self, TransferError> {
         check_same_features("the upper rows", self, "the lower rows", below)?;
         match (self, below) {
-            (Self::Dense(a), Self::Dense(b)) => Ok(Self::Dense(stack_dense(a.view(), b.view()))),
+            (Self::Dense(a), Self::Dense(b)) => {
+                Ok(Self::Dense(concatenated(Axis(0), &[a.view(), b.view()])))
+            }
             (Self::Images(a), Self::Images(b)) => Ok(Self::Images(a.stack(b))),
             (a, b) => {
                 let (a, b) = (a.to_sparse()?, b.to_sparse()?);
                 Ok(Self::Sparse(sprs::vstack(&[a.view(), b.view()])))
             }
         }
+    }
+
+    /// The columns of all parts beside each other, in their order. The result is sparse when any part is.
+    ///
+    /// # Errors
+    /// [`TransferError::Empty`] without parts, [`TransferError::LengthMismatch`] when the numbers of rows differ,
+    /// [`TransferError::NotVectors`] for images.
+    pub fn beside(parts: &[&Self]) -> Result<Self, TransferError> {
+        let Some((first, rest)) = parts.split_first() else {
+            return Err(TransferError::Empty {
+                what: "the list of columns".to_owned(),
+                needed: 1,
+            });
+        };
+        if let Some(other) = rest.iter().find(|x| x.n_rows() != first.n_rows()) {
+            return Err(TransferError::LengthMismatch {
+                left: "the first columns".to_owned(),
+                left_len: first.n_rows(),
+                right: "columns beside them".to_owned(),
+                right_len: other.n_rows(),
+            });
+        }
+        if parts.iter().any(|x| x.is_sparse()) {
+            let sparse = parts.iter().map(|x| x.to_sparse());
+            let sparse = sparse.collect::<Result<Vec<_>, _>>()?;
+            let views: Vec<_> = sparse.iter().map(|x| x.view()).collect();
+            return Ok(sprs::hstack(&views).into());
+        }
+        let dense = parts.iter().map(|x| x.dense());
+        let dense = dense.collect::<Result<Vec<_>, _>>()?;
+        let views: Vec<_> = dense.iter().map(|x| x.view()).collect();
+        Ok(Self::Dense(concatenated(Axis(1), &views)))
     }
 
     /// The rows in compressed row storage, borrowed when they are sparse already.
@@ -229,10 +290,10 @@ fn unreachable_row(row: usize, rows: usize) -> ! {
 
 #[expect(
     clippy::expect_used,
-    reason = "the callers have checked that the widths agree, the only way concatenation fails"
+    reason = "the callers have checked that the other sides agree, the only way concatenation fails"
 )]
-fn stack_dense<'a>(a: ArrayView2<'a, f64>, b: ArrayView2<'a, f64>) -> Array2<f64> {
-    concatenate(Axis(0), &[a, b]).expect("equal widths")
+fn concatenated(axis: Axis, parts: &[ArrayView2<'_, f64>]) -> Array2<f64> {
+    concatenate(axis, parts).expect("equal sides")
 }
 
 impl From<Array2<f64>> for Features {
@@ -304,12 +365,49 @@ mod tests {
             *sparse.select_rows(&rows).dense().unwrap(),
             *dense.select_rows(&rows).dense().unwrap()
         );
+        let columns = [2, 0];
+        let selected = sparse.select_columns(&columns).unwrap();
+        assert!(selected.is_sparse());
+        assert_eq!(
+            *selected.dense().unwrap(),
+            table().select(Axis(1), &columns)
+        );
+        assert_eq!(
+            dense.select_columns(&columns).unwrap(),
+            Features::from(table().select(Axis(1), &columns))
+        );
         let mixed = sparse.stack(&dense).unwrap();
         assert!(mixed.is_sparse());
         assert_eq!(
             *mixed.dense().unwrap(),
             *dense.stack(&dense).unwrap().dense().unwrap()
         );
+    }
+
+    #[test]
+    fn columns_beside_each_other_are_sparse_when_any_is() {
+        let dense = Features::from(table());
+        let sparse = Features::Sparse(dense.to_sparse().unwrap().into_owned());
+        let expected = concatenate(Axis(1), &[table().view(), table().view()]).unwrap();
+        for (parts, is_sparse) in [
+            ([&dense, &dense], false),
+            ([&sparse, &dense], true),
+            ([&sparse, &sparse], true),
+        ] {
+            let both = Features::beside(&parts).unwrap();
+            assert_eq!(both.is_sparse(), is_sparse);
+            assert_eq!(*both.dense().unwrap(), expected);
+        }
+        assert!(matches!(
+            Features::beside(&[&dense, &dense.select_rows(&[0])]),
+            Err(TransferError::LengthMismatch {
+                left_len: 3,
+                right_len: 1,
+                ..
+            })
+        ));
+        assert!(Features::beside(&[]).is_err());
+        assert!(Features::beside(&[&images(&[1, 2, 3]), &dense]).is_err());
     }
 
     #[test]

@@ -162,17 +162,29 @@ impl TransferProblem {
     /// # Errors
     /// [`TransferError::FeatureMismatch`] between sources, [`TransferError::Empty`] when no source row has a label.
     pub fn source(&self) -> Result<Labelled<'_>, TransferError> {
-        let mut parts = self
-            .sources
-            .iter()
-            .map(|(domain, task)| labelled_rows(domain, task));
-        let Some(mut all) = parts.next() else {
+        self.source_mapped(|_, features| Ok(features))
+    }
+
+    /// [`TransferProblem::source`] with the labelled rows of each source mapped first; the map is told which source they
+    /// are from.
+    pub(crate) fn source_mapped<'a>(
+        &'a self,
+        map: impl Fn(usize, Cow<'a, Features>) -> Result<Cow<'a, Features>, TransferError>,
+    ) -> Result<Labelled<'a>, TransferError> {
+        let part = |(index, (domain, task)): (usize, &'a (Domain, Task))| {
+            let Labelled { features, labels } = labelled_rows(domain, task);
+            let features = map(index, features)?;
+            Ok::<_, TransferError>(Labelled { features, labels })
+        };
+        let mut parts = self.sources.iter().enumerate().map(part);
+        let Some(mut all) = parts.next().transpose()? else {
             return Err(TransferError::Empty {
                 what: "the list of sources".to_owned(),
                 needed: 1,
             });
         };
         for part in parts {
+            let part = part?;
             all.features = Cow::Owned(all.features.stack(&part.features)?);
             all.labels = Cow::Owned(all.labels.join(&part.labels)?);
         }

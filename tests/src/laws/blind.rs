@@ -115,15 +115,16 @@ fn text(entry: &MethodEntry, labelled: bool) -> String {
     for (name, value) in components(entry.info.parameters, 2) {
         line(&name, &value.to_string());
     }
-    let grid = entry
-        .info
-        .parameters
-        .iter()
-        .find(|info| info.range == ParamRange::Positive && info.name != "tolerance");
-    if let Some(info) = grid
-        && let Ok(default) = info.default.parse::<f64>()
-    {
-        line(info.name, &format!("[{:?}, {:?}]", default, 2.0 * default));
+    let grid = entry.info.parameters.iter().find_map(|info| {
+        let positive = matches!(
+            info.range,
+            ParamRange::Positive | ParamRange::PositiveOrAuto
+        );
+        let default = info.default.parse::<f64>().ok()?;
+        (positive && info.name != "tolerance").then_some((info.name, default))
+    });
+    if let Some((name, default)) = grid {
+        line(name, &format!("[{:?}, {:?}]", default, 2.0 * default));
     }
     text
 }

@@ -5,12 +5,11 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, Alignment, BaseLearner, DomainMap, Family, Features, FitAlign, MethodInfo,
     Outputs, ParamInfo, ParamRange, TransferError, TransferProblem, What, fit_aligned,
-    linalg::{LinalgError, covariance, inv_sqrtm_spd, matmul, sqrtm_spd},
+    linalg::{LinalgError, covariance, covariance_ledoit_wolf, inv_sqrtm_spd, matmul, sqrtm_spd},
     transfer_method,
 };
-use translearn_learners::Logistic;
 
-use super::map_needs;
+use super::{logistic, map_needs, times};
 
 /// Parameters of correlation alignment (CORAL): recolours the source so that its covariance is the target's, then fits
 /// any learner on it. The target stays as it is.
@@ -23,13 +22,15 @@ use super::map_needs;
 ///
 /// $$A = (C_S + \lambda I)^{-1/2}\,(C_T + \lambda I)^{1/2}, \qquad x_S \mapsto x_S A,\quad x_T \mapsto x_T$$
 ///
-/// with `C_S` and `C_T` the covariances (divisor `n - 1`). `A` solves `min ‖Aᵀ (C_S + λI) A − (C_T + λI)‖` exactly.
+/// with `C_S` and `C_T` the covariances (divisor `n - 1`). `A` solves `min ‖Aᵀ (C_S + λI) A − (C_T + λI)‖` exactly. Without
+/// `λ` (`null`), the covariances of Ledoit and Wolf take the place of `C + λI`: each is shrunk towards a multiple of the
+/// identity by as much as its own noise asks for, see [`covariance_ledoit_wolf`].
 ///
 /// # Parameters
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
-/// | `lambda` | 1 | (0, ∞) | ridge added to both covariances |
+/// | `lambda` | 1 | (0, ∞) or `null` | ridge added to both covariances; `null`: the shrinkage of Ledoit and Wolf |
 /// | `form` | `map` | `map`, `asymmetric-kernel` | what the learner is given, see below |
 ///
 /// `form = "asymmetric-kernel"` gives the learner `X_S A X_Sᵀ` in place of source features and `(X_S A X_Tᵀ)ᵀ` in place of
@@ -69,11 +70,11 @@ use super::map_needs;
 /// # Source
 ///
 /// Sun, Feng, Saenko, *Return of Frustratingly Easy Domain Adaptation*, AAAI 2016, doi:10.1609/aaai.v30i1.10306. The
-/// paper truncates the singular values of the covariances; its code adds λ = 1 as here.
+/// paper truncates the singular values of the covariances; its code adds λ = 1 as here. skada shrinks as Ledoit and Wolf do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CoralParams {
-    lambda: f64,
+    lambda: Option<f64>,
     form: CoralForm,
     #[serde(skip, default = "logistic")]
     learner: BaseLearner,
@@ -90,14 +91,10 @@ pub enum CoralForm {
     AsymmetricKernel,
 }
 
-fn logistic() -> BaseLearner {
-    Logistic::params().into()
-}
-
 impl Default for CoralParams {
     fn default() -> Self {
         Self {
-            lambda: 1.0,
+            lambda: Some(1.0),
             form: CoralForm::Map,
             learner: logistic(),
         }
@@ -108,7 +105,14 @@ impl CoralParams {
     /// Sets the ridge added to both covariances.
     #[must_use]
     pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = lambda;
+        self.lambda = Some(lambda);
+        self
+    }
+
+    /// Shrinks the covariances as Ledoit and Wolf do, in place of a ridge.
+    #[must_use]
+    pub fn ledoit_wolf(mut self) -> Self {
+        self.lambda = None;
         self
     }
 
@@ -135,7 +139,7 @@ impl CoralParams {
         source: &Array2<f64>,
         target: &Array2<f64>,
     ) -> Result<Array2<f64>, TransferError> {
-        let ridged = |x: &Array2<f64>, what: &str| -> Result<Array2<f64>, TransferError> {
+        let regular = |x: &Array2<f64>, what: &str| -> Result<Array2<f64>, TransferError> {
             if x.nrows() < 2 {
                 return Err(TransferError::TooFewRows {
                     what: what.to_owned(),
@@ -143,13 +147,16 @@ impl CoralParams {
                     needed: 2,
                 });
             }
+            let Some(lambda) = self.lambda else {
+                return Ok(covariance_ledoit_wolf(x)?.0);
+            };
             let mut c = covariance(x)?;
-            c.diag_mut().mapv_inplace(|v| v + self.lambda);
+            c.diag_mut().mapv_inplace(|v| v + lambda);
             Ok(c)
         };
         let (whiten, colour): (Result<_, TransferError>, Result<_, TransferError>) = rayon::join(
-            || Ok(inv_sqrtm_spd(&ridged(source, "source")?)?),
-            || Ok(sqrtm_spd(&ridged(target, "target")?)?),
+            || Ok(inv_sqrtm_spd(&regular(source, "source")?)?),
+            || Ok(sqrtm_spd(&regular(target, "target")?)?),
         );
         Ok(matmul(&whiten?, &colour?)?)
     }
@@ -195,8 +202,8 @@ static INFO: MethodInfo = MethodInfo {
         ParamInfo {
             name: "lambda",
             default: "1.0",
-            range: ParamRange::Positive,
-            doc: "Ridge added to both covariances.",
+            range: ParamRange::PositiveOrAuto,
+            doc: "Ridge added to both covariances; null: the shrinkage of Ledoit and Wolf.",
         },
         ParamInfo {
             name: "form",
@@ -265,10 +272,4 @@ impl DomainMap for CoralKernel {
     fn map_target(&self, target: &Features) -> Result<Features, TransferError> {
         times(target, &self.target_right)
     }
-}
-
-/// Rows times a matrix, with the widths checked.
-pub(super) fn times(rows: &Features, matrix: &Array2<f64>) -> Result<Features, TransferError> {
-    translearn_core::check_prediction_rows(rows, matrix.nrows())?;
-    Ok(matmul(&*rows.dense()?, matrix)?.into())
 }

@@ -5,11 +5,17 @@ mod components;
 pub mod coral;
 mod discrepancy;
 mod easytl;
+pub mod feda;
 mod gfk;
 mod jda;
 mod meda;
+pub mod msda;
+pub mod pred;
+mod presence;
 mod principal;
 mod rounds;
+pub mod scl;
+pub mod sfa;
 pub mod subspace_alignment;
 mod tca;
 #[cfg(test)]
@@ -19,16 +25,23 @@ pub use bda::{Bda, BdaParams};
 pub use components::{ComponentKernel, Components};
 pub use coral::{Coral, CoralForm, CoralParams};
 pub use easytl::{EasyTl, EasyTlAlign, EasyTlParams};
+pub use feda::{Feda, FedaParams};
 pub use gfk::{Gfk, GfkParams};
 pub use jda::{Jda, JdaParams};
 pub use meda::{Meda, MedaParams};
+pub use msda::{Msda, MsdaParams};
+pub use pred::{Pred, PredParams};
+pub use scl::{PivotChoice, Scl, SclParams};
+pub use sfa::{Sfa, SfaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
 pub use tca::{Tca, TcaParams};
 
+use ndarray::Array2;
 use translearn_core::{
-    BaseLearner, LearnerNeed, MethodEntry, Needs, Outputs, ParamInfo, ParamRange,
+    BaseLearner, Features, LearnerNeed, MethodEntry, Needs, Outputs, ParamInfo, ParamRange,
+    TransferError, linalg::matmul,
 };
-use translearn_learners::Knn;
+use translearn_learners::{Knn, Logistic};
 
 /// The feature methods.
 pub fn methods() -> Vec<MethodEntry> {
@@ -41,6 +54,11 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<BdaParams>(),
         MethodEntry::of::<EasyTlParams>(),
         MethodEntry::of::<MedaParams>(),
+        MethodEntry::of::<FedaParams>(),
+        MethodEntry::of::<PredParams>(),
+        MethodEntry::of::<MsdaParams>(),
+        MethodEntry::of::<SclParams>(),
+        MethodEntry::of::<SfaParams>(),
     ]
 }
 
@@ -59,6 +77,23 @@ const fn map_needs(outputs: Outputs) -> Needs {
 /// The learner of the papers on transfer components: one nearest neighbour.
 fn nearest() -> BaseLearner {
     Knn::params().k(1).into()
+}
+
+fn logistic() -> BaseLearner {
+    Logistic::params().into()
+}
+
+/// Rows times a matrix, with the widths checked. Sparse rows are read as they are; the result is dense.
+fn times(rows: &Features, matrix: &Array2<f64>) -> Result<Features, TransferError> {
+    translearn_core::check_prediction_rows(rows, matrix.nrows())?;
+    let Features::Sparse(sparse) = rows else {
+        return Ok(matmul(&*rows.dense()?, matrix)?.into());
+    };
+    let mut product = Array2::zeros((sparse.rows(), matrix.ncols()));
+    for (&value, (row, column)) in sparse {
+        product.row_mut(row).scaled_add(value, &matrix.row(column));
+    }
+    Ok(product.into())
 }
 
 /// The parameters that all methods over transfer components share.

@@ -7,9 +7,8 @@ use translearn_core::{
     Outputs, ParamInfo, ParamRange, TransferError, TransferProblem, What, fit_aligned,
     linalg::matmul, transfer_method,
 };
-use translearn_learners::Logistic;
 
-use super::{map_needs, principal::principal_components};
+use super::{logistic, map_needs, principal::principal_components};
 
 /// Parameters of subspace alignment (SA): describes each domain by its leading principal directions and rotates the
 /// source's onto the target's, then fits any learner in the target's subspace.
@@ -71,10 +70,6 @@ pub struct SubspaceAlignmentParams {
     n_components: Option<usize>,
     #[serde(skip, default = "logistic")]
     learner: BaseLearner,
-}
-
-fn logistic() -> BaseLearner {
-    Logistic::params().into()
 }
 
 impl Default for SubspaceAlignmentParams {

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use translearn_core::{
     Domain, DomainMap, Features, FitAlign, LabelSpace, Labels, Task, TransferProblem,
     kernel::Kernel,
-    linalg::{covariance, eigh_generalized, gram, svd_thin},
+    linalg::{covariance, covariance_ledoit_wolf, eigh_generalized, gram, svd_thin},
     seed,
 };
 
@@ -51,6 +51,16 @@ proptest! {
         let ridged = |x: &Array2<f64>| covariance(x).unwrap() + Array2::<f64>::eye(d) * 0.5;
         let residual = a.t().dot(&ridged(&source)).dot(&a) - ridged(&target);
         prop_assert!(largest(&residual) < 1e-9 * largest(&ridged(&target)), "{residual:?}");
+    }
+
+    /// More columns than rows: without shrinkage there would be nothing to invert.
+    #[test]
+    fn coral_gives_the_source_the_shrunk_covariance_of_the_target(d in 2usize..12, seed in 0u64..500) {
+        let (source, target) = (gaussian(8, d, 0.0, 1.0, seed), gaussian(9, d, 1.0, 2.0, seed + 1));
+        let a = Coral::params().ledoit_wolf().recolouring(&source, &target).unwrap();
+        let shrunk = |x: &Array2<f64>| covariance_ledoit_wolf(x).unwrap().0;
+        let residual = a.t().dot(&shrunk(&source)).dot(&a) - shrunk(&target);
+        prop_assert!(largest(&residual) < 1e-7 * largest(&shrunk(&target)), "{residual:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! | function | gives |
 //! |---|---|
 //! | [`matmul`], [`gram`], [`covariance`] | products |
+//! | [`covariance_ledoit_wolf`] | a covariance that is well-conditioned whatever the number of rows |
 //! | [`eigh`], [`eigh_largest`], [`eigh_largest_of`], [`eigh_generalized`] | symmetric eigenproblems `A v = λ v` and `A v = λ B v` |
 //! | [`svd_thin`], [`lstsq`] | `A = U diag(s) Vᵀ`, least squares of minimum norm |
 //! | [`cholesky`], [`cholesky_solve`], [`solve`] | linear systems |
@@ -38,6 +39,7 @@ mod eigen;
 mod error;
 mod partial;
 mod product;
+mod shrinkage;
 mod solve;
 mod svd;
 #[cfg(test)]
@@ -50,5 +52,6 @@ pub use error::LinalgError;
 pub use partial::{eigh_largest, eigh_largest_of};
 pub(crate) use product::rows_by_rows;
 pub use product::{column_means, covariance, gram, matmul};
+pub use shrinkage::covariance_ledoit_wolf;
 pub use solve::solve;
 pub use svd::{Svd, lstsq, svd_thin};

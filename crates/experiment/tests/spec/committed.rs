@@ -41,6 +41,8 @@ fn all_are_understood() {
         trials.insert(name.clone(), plan_of(&name).trials.len());
     }
     let mut expected = vec![
+        ("amazon-5000d", 12),
+        ("amazon-5000d-binary", 12),
         ("digits-jda", 2 * 5),
         // Four methods, and a baseline for the nearest neighbour.
         ("hymenoptera-features", 2 * 5),
@@ -53,8 +55,8 @@ fn all_are_understood() {
         ("office-caltech-meda", 12 * 3),
         ("office-caltech-rbf", 12 * 3),
         ("office-caltech-tca", 12 * 4),
-        // Thirteen methods and three baselines on two tasks, eight and three on the third.
-        ("quickstart", 3 * (2 * 16 + 11)),
+        // Twenty-six methods and three baselines on two tasks, sixteen and three on the third.
+        ("quickstart", 3 * (2 * 29 + 19)),
     ];
     if cfg!(feature = "deep") {
         expected.extend([
