@@ -187,6 +187,21 @@ pub enum TransferError {
         /// The weight as text.
         value: String,
     },
+    /// Masses that have to add up to the same do not.
+    #[error(
+        "{left} weigh {left_mass} but {right} weigh {right_mass}; \
+         divide each by its sum, or use a solver of unbalanced or partial transport"
+    )]
+    UnequalMass {
+        /// What stands on the left.
+        left: String,
+        /// Its sum.
+        left_mass: f64,
+        /// What stands on the right.
+        right: String,
+        /// Its sum.
+        right_mass: f64,
+    },
     /// A decomposition failed.
     #[error(transparent)]
     Linalg(#[from] LinalgError),

@@ -11,6 +11,8 @@ pub use translearn_deep as deep;
 pub use translearn_experiment as experiment;
 #[cfg(feature = "learners")]
 pub use translearn_learners as learners;
+#[cfg(feature = "transport")]
+pub use translearn_transport as transport;
 #[cfg(feature = "weights")]
 pub use translearn_weights as weights;
 

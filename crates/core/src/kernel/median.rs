@@ -64,8 +64,14 @@ pub(super) fn pooled_sample(tables: &[&Features]) -> Result<Features, TransferEr
     Ok(sample.unwrap_or_else(|| first.select_rows(&[])))
 }
 
-/// The middle value, or the mean of the two in the middle; `None` when there is none.
-pub(super) fn median(values: &mut [f64]) -> Option<f64> {
+/// The middle value, or the mean of the two in the middle; `None` when there is none. The values are left in another order.
+///
+/// ```
+/// use translearn_core::kernel::median;
+///
+/// assert_eq!(median(&mut [3.0, 1.0, 2.0, 9.0]), Some(2.5));
+/// ```
+pub fn median(values: &mut [f64]) -> Option<f64> {
     let (middle, odd) = (values.len() / 2, values.len() % 2 == 1);
     if values.is_empty() {
         return None;

@@ -33,8 +33,8 @@ mod tests;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-pub use median::MEDIAN_ROWS;
 use median::median_gamma;
+pub use median::{MEDIAN_ROWS, median};
 
 use crate::distance::{
     cosine_similarities, cosine_similarities_within, inner_products, inner_products_within,
