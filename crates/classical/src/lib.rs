@@ -7,7 +7,8 @@ mod registry;
 
 pub use baseline::{Pooled, SourceOnly, TargetOnly};
 pub use feature::{
-    Bda, Coral, EasyTl, Feda, Gfk, Jda, Meda, Msda, Pred, Scl, Sfa, SubspaceAlignment, Tca,
+    Bda, Coral, EasyTl, Feda, Gfk, Jda, Meda, Msda, OptimalTransport, Pred, Scl, Sfa,
+    SubspaceAlignment, Tca,
 };
 pub use instance::{
     Aux, Bbse, KernelDensityRatio, Kliep, Kmm, LogisticRatio, Mlls, MmdTargetShift,

@@ -9,7 +9,7 @@ use translearn_core::{
     transfer_method,
 };
 
-use super::{coral::times, map_needs, principal::principal_components};
+use super::{map_needs, principal::principal_components, times};
 
 /// Parameters of the geodesic flow kernel (GFK): compares rows in all the subspaces on the way from the source's to the
 /// target's at once, then fits any learner on rows mapped so that their distances are those of the kernel.

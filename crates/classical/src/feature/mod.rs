@@ -10,6 +10,7 @@ mod gfk;
 mod jda;
 mod meda;
 pub mod msda;
+mod optimal_transport;
 pub mod pred;
 mod presence;
 mod principal;
@@ -30,6 +31,7 @@ pub use gfk::{Gfk, GfkParams};
 pub use jda::{Jda, JdaParams};
 pub use meda::{Meda, MedaParams};
 pub use msda::{Msda, MsdaParams};
+pub use optimal_transport::{OptimalTransport, OptimalTransportParams, TransportPlan};
 pub use pred::{Pred, PredParams};
 pub use scl::{PivotChoice, Scl, SclParams};
 pub use sfa::{Sfa, SfaParams};
@@ -54,6 +56,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<BdaParams>(),
         MethodEntry::of::<EasyTlParams>(),
         MethodEntry::of::<MedaParams>(),
+        MethodEntry::of::<OptimalTransportParams>(),
         MethodEntry::of::<FedaParams>(),
         MethodEntry::of::<PredParams>(),
         MethodEntry::of::<MsdaParams>(),

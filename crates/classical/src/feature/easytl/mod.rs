@@ -235,7 +235,7 @@ impl TransferModel for EasyTl {
     fn predict_source(&self, source: &Features) -> Result<Prediction, TransferError> {
         match &self.recolouring {
             None => self.predict(source),
-            Some(a) => self.predict(&super::coral::times(source, a)?),
+            Some(a) => self.predict(&super::times(source, a)?),
         }
     }
 }
