@@ -119,7 +119,8 @@ fn logistic() -> BaseLearner {
     Logistic::params().into()
 }
 
-fn target_rows(problem: &TransferProblem) -> Result<Labelled<'_>, TransferError> {
+/// The labelled target rows, of which there must be some.
+pub(crate) fn target_rows(problem: &TransferProblem) -> Result<Labelled<'_>, TransferError> {
     problem
         .target_labelled()
         .ok_or_else(|| TransferError::Empty {

@@ -7,7 +7,10 @@ mod registry;
 
 pub use baseline::{Pooled, SourceOnly, TargetOnly};
 pub use feature::{Coral, Jda, SubspaceAlignment, Tca};
-pub use instance::{Aux, Kmm, LogisticRatio, NearestNeighbour, TrAdaBoost};
+pub use instance::{
+    Aux, Kmm, LogisticRatio, MultiSourceTrAdaBoost, NearestNeighbour, TaskTrAdaBoost, TrAdaBoost,
+    TrAdaBoostR2, TwoStageTrAdaBoostR2,
+};
 pub use registry::{methods, registry};
 
 /// The name under which a method is found when its fitted model has no type of its own: `Tca::params()` begins it, as

@@ -1,18 +1,24 @@
 //! Instance transfer: source rows weighted, boosted or pooled with the target's.
 
 mod aux_data;
+mod boosting;
 pub mod kmm;
 mod logistic_ratio;
 mod nearest_neighbour;
+mod shares;
 #[cfg(test)]
 mod tests;
-mod tradaboost;
 
 pub use aux_data::{Aux, AuxParams};
+pub use boosting::{
+    BoostingLoss, Correction, MultiSourceTrAdaBoost, MultiSourceTrAdaBoostParams, RegressionLoss,
+    TaskTrAdaBoost, TaskTrAdaBoostParams, TrAdaBoost, TrAdaBoostParams, TrAdaBoostR2,
+    TrAdaBoostR2Params, TwoStageTrAdaBoostR2, TwoStageTrAdaBoostR2Params, WeightedMedian,
+    WeightedVote,
+};
 pub use kmm::{Kmm, KmmParams};
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
-pub use tradaboost::{BoostingLoss, TrAdaBoost, TrAdaBoostParams};
 
 use translearn_core::{BaseLearner, LearnerNeed, MethodEntry, Needs, Outputs};
 use translearn_learners::Logistic;
@@ -21,6 +27,10 @@ use translearn_learners::Logistic;
 pub fn methods() -> Vec<MethodEntry> {
     vec![
         MethodEntry::of::<TrAdaBoostParams>(),
+        MethodEntry::of::<MultiSourceTrAdaBoostParams>(),
+        MethodEntry::of::<TaskTrAdaBoostParams>(),
+        MethodEntry::of::<TrAdaBoostR2Params>(),
+        MethodEntry::of::<TwoStageTrAdaBoostR2Params>(),
         MethodEntry::of::<AuxParams>(),
         MethodEntry::of::<KmmParams>(),
         MethodEntry::of::<LogisticRatioParams>(),
