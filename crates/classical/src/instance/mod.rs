@@ -6,6 +6,7 @@ pub mod kmm;
 mod logistic_ratio;
 mod nearest_neighbour;
 mod shares;
+mod source_selection;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ pub use boosting::{
 pub use kmm::{Kmm, KmmParams};
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
+pub use source_selection::{SourceSelection, SourceSelectionParams};
 
 use translearn_core::{BaseLearner, LearnerNeed, MethodEntry, Needs, Outputs};
 use translearn_learners::Logistic;
@@ -31,6 +33,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<TaskTrAdaBoostParams>(),
         MethodEntry::of::<TrAdaBoostR2Params>(),
         MethodEntry::of::<TwoStageTrAdaBoostR2Params>(),
+        MethodEntry::of::<SourceSelectionParams>(),
         MethodEntry::of::<AuxParams>(),
         MethodEntry::of::<KmmParams>(),
         MethodEntry::of::<LogisticRatioParams>(),
