@@ -8,8 +8,9 @@ mod registry;
 pub use baseline::{Pooled, SourceOnly, TargetOnly};
 pub use feature::{Coral, Jda, SubspaceAlignment, Tca};
 pub use instance::{
-    Aux, Kmm, LogisticRatio, MultiSourceTrAdaBoost, NearestNeighbour, SourceSelection,
-    TaskTrAdaBoost, TrAdaBoost, TrAdaBoostR2, TwoStageTrAdaBoostR2,
+    Aux, DistributionWeighted, Kmm, LogisticRatio, MultiSourceTrAdaBoost, NearestNeighbour,
+    SourceEnsemble, SourceSelection, TaskTrAdaBoost, TrAdaBoost, TrAdaBoostR2,
+    TwoStageTrAdaBoostR2,
 };
 pub use registry::{methods, registry};
 

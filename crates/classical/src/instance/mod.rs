@@ -2,6 +2,7 @@
 
 mod aux_data;
 mod boosting;
+mod combination;
 pub mod kmm;
 mod logistic_ratio;
 mod nearest_neighbour;
@@ -16,6 +17,10 @@ pub use boosting::{
     TaskTrAdaBoost, TaskTrAdaBoostParams, TrAdaBoost, TrAdaBoostParams, TrAdaBoostR2,
     TrAdaBoostR2Params, TwoStageTrAdaBoostR2, TwoStageTrAdaBoostR2Params, WeightedMedian,
     WeightedVote,
+};
+pub use combination::{
+    CombinedSources, Densities, DistributionWeighted, DistributionWeightedParams, EnsembleWeights,
+    SourceEnsemble, SourceEnsembleParams,
 };
 pub use kmm::{Kmm, KmmParams};
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
@@ -34,6 +39,8 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<TrAdaBoostR2Params>(),
         MethodEntry::of::<TwoStageTrAdaBoostR2Params>(),
         MethodEntry::of::<SourceSelectionParams>(),
+        MethodEntry::of::<SourceEnsembleParams>(),
+        MethodEntry::of::<DistributionWeightedParams>(),
         MethodEntry::of::<AuxParams>(),
         MethodEntry::of::<KmmParams>(),
         MethodEntry::of::<LogisticRatioParams>(),
