@@ -9,7 +9,7 @@ pub use baseline::{Pooled, SourceOnly, TargetOnly};
 pub use feature::{Coral, Jda, SubspaceAlignment, Tca};
 pub use instance::{
     Aux, DistributionWeighted, Kmm, LogisticRatio, MultiSourceTrAdaBoost, NearestNeighbour,
-    SourceEnsemble, SourceSelection, TaskTrAdaBoost, TrAdaBoost, TrAdaBoostR2,
+    SelfTraining, SourceEnsemble, SourceSelection, TaskTrAdaBoost, TrAdaBoost, TrAdaBoostR2,
     TwoStageTrAdaBoostR2,
 };
 pub use registry::{methods, registry};

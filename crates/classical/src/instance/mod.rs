@@ -6,6 +6,7 @@ mod combination;
 pub mod kmm;
 mod logistic_ratio;
 mod nearest_neighbour;
+mod self_training;
 mod shares;
 mod source_selection;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use combination::{
 pub use kmm::{Kmm, KmmParams};
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
+pub use self_training::{SelfTraining, SelfTrainingParams};
 pub use source_selection::{SourceSelection, SourceSelectionParams};
 
 use translearn_core::{BaseLearner, LearnerNeed, MethodEntry, Needs, Outputs};
@@ -41,6 +43,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<SourceSelectionParams>(),
         MethodEntry::of::<SourceEnsembleParams>(),
         MethodEntry::of::<DistributionWeightedParams>(),
+        MethodEntry::of::<SelfTrainingParams>(),
         MethodEntry::of::<AuxParams>(),
         MethodEntry::of::<KmmParams>(),
         MethodEntry::of::<LogisticRatioParams>(),
