@@ -119,6 +119,7 @@ fn logistic() -> BaseLearner {
     Logistic::params().into()
 }
 
+/// The labelled target rows, of which there must be some.
 pub(crate) fn target_rows(problem: &TransferProblem) -> Result<Labelled<'_>, TransferError> {
     problem
         .target_labelled()

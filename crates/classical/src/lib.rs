@@ -11,8 +11,10 @@ pub use feature::{
     SubspaceAlignment, Tca,
 };
 pub use instance::{
-    Aux, Bbse, KernelDensityRatio, Kliep, Kmm, LogisticRatio, Mlls, MmdTargetShift,
-    NearestNeighbour, Rlls, Rulsif, TrAdaBoost, Ulsif,
+    Aux, Bbse, DistributionWeighted, KernelDensityRatio, Kliep, Kmm, LogisticRatio, Mlls,
+    MmdTargetShift, MultiSourceTrAdaBoost, NearestNeighbour, Rlls, Rulsif, SelfTraining,
+    SourceEnsemble, SourceSelection, TaskTrAdaBoost, TrAdaBoost, TrAdaBoostR2,
+    TwoStageTrAdaBoostR2, Ulsif,
 };
 pub use registry::{methods, registry};
 

@@ -7,8 +7,9 @@
 //! | `oracle` | the scored rows themselves |
 //!
 //! The score is accuracy, or −RMSE for regression, over all held-out rows together. The first of equals wins. All methods
-//! and grid points of a (task, seed) see the same folds. A point that cannot be fitted has no score; when no point has
-//! one, the trial fails with the first reason. Where a point runs out of memory, the trial fails.
+//! and grid points of a (task, seed) see the same folds, in which several sources stay apart. A point that cannot be fitted
+//! has no score; when no point has one, the trial fails with the first reason. Where a point runs out of memory, the trial
+//! fails.
 
 use ndarray::{Array1, Axis};
 use rayon::prelude::*;

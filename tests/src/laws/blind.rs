@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use translearn_core::{Features, Labels, MethodEntry, ParamRange, Registry};
-use translearn_data::generate::RotatedGaussians;
+use translearn_core::{Features, Labels, MethodEntry, Outputs, ParamRange, Registry};
+use translearn_data::generate::{CovariateShiftRegression, RotatedGaussians};
 use translearn_experiment::{
     Status, plan,
     prepare::PreparedTask,
@@ -42,7 +42,12 @@ fn one(registry: &Registry, entry: &MethodEntry, labelled: bool) -> Outcome {
     identical(&truth.prediction, &lies.prediction)
 }
 
-/// Predictions with the codes of the labels that score turned by `turn`.
+/// Whether the method is tried on real labels: where it serves no classes.
+fn of_values(entry: &MethodEntry) -> bool {
+    entry.info.needs.outputs == Outputs::Regression
+}
+
+/// Predictions with the labels that score turned by `turn`: other classes, larger values.
 fn run(
     registry: &Registry,
     entry: &MethodEntry,
@@ -54,13 +59,23 @@ fn run(
         std::fs::write(folder.path().join(name), table(x, y, turn)?)?;
         Ok(())
     };
-    let generator = RotatedGaussians {
-        n_source: 67,
-        n_target: 72,
-        angle: 15.0,
-        ..RotatedGaussians::default()
+    let (n_source, n_target) = (67, 72);
+    let drawn = match of_values(entry) {
+        false => RotatedGaussians {
+            n_source,
+            n_target,
+            angle: 15.0,
+            ..RotatedGaussians::default()
+        }
+        .generate(SEED)?,
+        true => CovariateShiftRegression {
+            n_source,
+            n_target,
+            n_features: 2,
+            ..CovariateShiftRegression::default()
+        }
+        .generate(SEED)?,
     };
-    let drawn = generator.generate(SEED)?;
     let (first, last): (Vec<usize>, Vec<usize>) = (0..72).partition(|&row| row < 43);
     let pick = |rows: &[usize]| {
         (
@@ -97,15 +112,19 @@ fn run(
 
 /// The method with a grid of two values for its first positive parameter, so that the choice is looked at too.
 fn text(entry: &MethodEntry, labelled: bool) -> String {
-    let mut text = String::from(
-        "schema = 1\nname = 'blind'\nbaselines = false\n[[task]]\nname = 't'\noutput = 'classification'\n\
-         source = { file = 'source.csv', label = 'y' }\n",
+    let (output, draw) = match of_values(entry) {
+        false => ("classification", "per_class = 4"),
+        true => ("regression", "count = 12"),
+    };
+    let mut text = format!(
+        "schema = 1\nname = 'blind'\nbaselines = false\n[[task]]\nname = 't'\noutput = '{output}'\n\
+         source = {{ file = 'source.csv', label = 'y' }}\n"
     );
-    text += match labelled {
-        true => {
-            "target = { file = 'target.csv', label = 'y', test = 'test.csv' }\nlabelled = { per_class = 4 }\n"
-        }
-        false => "target = { file = 'target.csv', label = 'y' }\n",
+    text += &match labelled {
+        true => format!(
+            "target = {{ file = 'target.csv', label = 'y', test = 'test.csv' }}\nlabelled = {{ {draw} }}\n"
+        ),
+        false => "target = { file = 'target.csv', label = 'y' }\n".to_owned(),
     };
     let mut line = |name: &str, value: &str| {
         // Writing into a string cannot fail.
@@ -131,9 +150,12 @@ fn text(entry: &MethodEntry, labelled: bool) -> String {
 
 fn table(x: &Features, y: &Labels, turn: usize) -> Outcome<String> {
     let mut text = String::from("x0,x1,y\n");
-    let codes = y.classes("the table")?;
-    for (row, code) in x.dense()?.outer_iter().zip(codes) {
-        writeln!(text, "{:?},{:?},c{}", row[0], row[1], (code + turn) % 3)?;
+    for (row, values) in x.dense()?.outer_iter().enumerate() {
+        write!(text, "{:?},{:?},", values[0], values[1])?;
+        match y {
+            Labels::Classes(codes) => writeln!(text, "c{}", (codes[row] + turn) % 3)?,
+            Labels::Values(labels) => writeln!(text, "{:?}", labels[row] + turn as f64)?,
+        }
     }
     Ok(text)
 }

@@ -47,6 +47,19 @@ fn problem(source: Features, target: Features, known: bool) -> TransferProblem {
     .unwrap()
 }
 
+/// The same rows with real labels.
+fn with_values(problem: &TransferProblem) -> TransferProblem {
+    let values = |(domain, task): (&Domain, &Task)| {
+        let labels = Labels::from(Array1::linspace(0.0, 1.0, task.rows.len()));
+        let task = Task::partly_labelled(LabelSpace::Real, task.rows.clone(), labels);
+        (domain.clone(), task)
+    };
+    let sources = problem.sources().iter();
+    let sources = sources.map(|(domain, task)| values((domain, task)));
+    let target = values((problem.target_domain(), problem.target_task()));
+    TransferProblem::from_parts(sources.collect(), target).unwrap()
+}
+
 /// One column, as many as images have.
 fn vectors(n: usize) -> Features {
     Features::from(ndarray::Array2::from_shape_fn((n, 1), |(row, _)| {
@@ -238,10 +251,17 @@ fn models_of_vectors_predict_no_images() {
         {
             params.insert(components.name.to_owned(), 1.into());
         }
+        let (own, rows) = match entry.info.needs.outputs {
+            Outputs::Regression => (
+                "ridge",
+                with_values(&problem(vectors(10), vectors(8), true)),
+            ),
+            _ => ("logistic", problem(vectors(10), vectors(8), true)),
+        };
         let fitted = entry
-            .build(params, wrapped(entry, learner("logistic")))
+            .build(params, wrapped(entry, learner(own)))
             .unwrap()
-            .fit(&problem(vectors(10), vectors(8), true), 0)
+            .fit(&rows, 0)
             .unwrap_or_else(|error| panic!("{}: {error}", entry.info.name));
         refused(entry.info.name, fitted.model.predict(&images(3)));
         refused(entry.info.name, fitted.model.predict_source(&images(3)));

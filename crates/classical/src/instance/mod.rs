@@ -2,6 +2,8 @@
 
 mod aux_data;
 mod basis;
+mod boosting;
+mod combination;
 mod content;
 mod kernel_density_ratio;
 mod kliep;
@@ -14,13 +16,25 @@ mod ratio;
 #[cfg(test)]
 mod ratio_tests;
 mod scale;
+mod self_training;
+mod shares;
+mod source_selection;
 mod squared_loss;
 #[cfg(test)]
 mod tests;
-mod tradaboost;
 mod ulsif;
 
 pub use aux_data::{Aux, AuxParams};
+pub use boosting::{
+    BoostingLoss, Correction, MultiSourceTrAdaBoost, MultiSourceTrAdaBoostParams, RegressionLoss,
+    TaskTrAdaBoost, TaskTrAdaBoostParams, TrAdaBoost, TrAdaBoostParams, TrAdaBoostR2,
+    TrAdaBoostR2Params, TwoStageTrAdaBoostR2, TwoStageTrAdaBoostR2Params, WeightedMedian,
+    WeightedVote,
+};
+pub use combination::{
+    CombinedSources, Densities, DistributionWeighted, DistributionWeightedParams, EnsembleWeights,
+    SourceEnsemble, SourceEnsembleParams,
+};
 pub use kernel_density_ratio::{Bandwidth, KernelDensityRatio, KernelDensityRatioParams};
 pub use kliep::{Kliep, KliepParams};
 pub use kmm::{Kmm, KmmParams};
@@ -29,7 +43,8 @@ pub use label_shift::{
 };
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
-pub use tradaboost::{BoostingLoss, TrAdaBoost, TrAdaBoostParams};
+pub use self_training::{SelfTraining, SelfTrainingParams};
+pub use source_selection::{SourceSelection, SourceSelectionParams};
 pub use ulsif::{Rulsif, RulsifParams, Ulsif, UlsifParams};
 
 use translearn_core::{
@@ -41,6 +56,14 @@ use translearn_learners::Logistic;
 pub fn methods() -> Vec<MethodEntry> {
     vec![
         MethodEntry::of::<TrAdaBoostParams>(),
+        MethodEntry::of::<MultiSourceTrAdaBoostParams>(),
+        MethodEntry::of::<TaskTrAdaBoostParams>(),
+        MethodEntry::of::<TrAdaBoostR2Params>(),
+        MethodEntry::of::<TwoStageTrAdaBoostR2Params>(),
+        MethodEntry::of::<SourceSelectionParams>(),
+        MethodEntry::of::<SourceEnsembleParams>(),
+        MethodEntry::of::<DistributionWeightedParams>(),
+        MethodEntry::of::<SelfTrainingParams>(),
         MethodEntry::of::<AuxParams>(),
         MethodEntry::of::<KmmParams>(),
         MethodEntry::of::<KliepParams>(),

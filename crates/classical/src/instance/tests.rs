@@ -1,14 +1,19 @@
 use ndarray::{Array1, Array2};
 use proptest::prelude::*;
 use translearn_core::{
-    Domain, Features, FitSample, LabelSpace, Labels, Predictor, Sample, Scores, SourceWeighter,
-    Task, TransferMethod, TransferProblem, seed,
+    Domain, Features, FitSample, LabelSpace, Labels, Predictor, Sample, SourceWeighter, Task,
+    TransferMethod, TransferProblem, seed,
 };
-use translearn_learners::{Logistic, Stump};
+use translearn_learners::Logistic;
 
 use super::{AuxParams, LogisticRatioParams, NearestNeighbourParams, TrAdaBoostParams};
 
-fn problem(n_source: usize, n_target: usize, n_labelled: usize, seed: u64) -> TransferProblem {
+pub(super) fn problem(
+    n_source: usize,
+    n_target: usize,
+    n_labelled: usize,
+    seed: u64,
+) -> TransferProblem {
     let mut rng = seed::rng(seed);
     let space = LabelSpace::numbered(2);
     let mut sample = |n: usize, border: f64, shift: f64| {
@@ -39,79 +44,8 @@ fn problem(n_source: usize, n_target: usize, n_labelled: usize, seed: u64) -> Tr
     .unwrap()
 }
 
-/// The rounds of the paper with plain products for two classes.
-fn naive_tradaboost(problem: &TransferProblem, n_rounds: usize, queries: &Features) -> Vec<bool> {
-    let source = problem.source().unwrap();
-    let target = problem.target_labelled().unwrap();
-    let x = source.features.stack(&target.features).unwrap();
-    let y = source.labels.join(&target.labels).unwrap();
-    let codes = y.classes("test").unwrap().clone();
-    let n_source = source.labels.len();
-    let beta = 1.0 / (1.0 + (2.0 * (n_source as f64).ln() / n_rounds as f64).sqrt());
-    let mut w = Array1::<f64>::ones(codes.len());
-    let mut products = vec![(1.0, 1.0); queries.n_rows()];
-    for t in 1..=n_rounds {
-        let p = &w * (w.len() as f64 / w.sum());
-        let sample = Sample::new(&x, &y, 2).unwrap().with_weights(&p).unwrap();
-        let h = Stump::params().fit_sample(&sample, 0).unwrap();
-        let predicted = h
-            .predict(&x)
-            .unwrap()
-            .labels
-            .classes("test")
-            .unwrap()
-            .clone();
-        let wrong = |i: usize| f64::from(u8::from(predicted[i] != codes[i]));
-        let on_target = n_source..codes.len();
-        let total: f64 = on_target.clone().map(|i| p[i]).sum();
-        let error = (on_target.map(|i| p[i] * wrong(i)).sum::<f64>() / total).clamp(1e-10, 0.499);
-        let beta_t = error / (1.0 - error);
-        for i in 0..codes.len() {
-            w[i] *= if i < n_source {
-                beta.powf(wrong(i))
-            } else {
-                beta_t.powf(-wrong(i))
-            };
-        }
-        if t >= n_rounds.div_ceil(2) {
-            let answers = h
-                .predict(queries)
-                .unwrap()
-                .labels
-                .classes("test")
-                .unwrap()
-                .clone();
-            for (product, &answer) in products.iter_mut().zip(&answers) {
-                product.0 *= beta_t.powf(-(answer as f64));
-                product.1 *= beta_t.powf(-0.5);
-            }
-        }
-    }
-    products
-        .into_iter()
-        .map(|(left, right)| left > right)
-        .collect()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn tradaboost_is_the_rule_of_the_paper(seed in 0u64..1000, n_rounds in 1usize..12) {
-        let problem = problem(40, 30, 8, seed);
-        let fitted = TrAdaBoostParams::default().n_rounds(n_rounds).fit(&problem, 0).unwrap();
-        let queries = problem.target_unlabelled().into_owned();
-        let ours = fitted.model.predict(&queries).unwrap();
-        let naive = naive_tradaboost(&problem, n_rounds, &queries);
-        let Some(Scores::Decision(votes)) = &ours.scores else { panic!("votes") };
-        for (row, &answer) in ours.labels.classes("test").unwrap().indexed_iter() {
-            // The paper gives a tie to class 1; a tie within rounding says nothing.
-            if (votes[[row, 0]] - votes[[row, 1]]).abs() > 1e-9 {
-                prop_assert_eq!(answer == 1, naive[row], "row {}", row);
-            }
-        }
-        prop_assert_eq!(fitted.trace.series["target-error"].len(), n_rounds);
-    }
 
     #[test]
     fn votes_of_target_rows_are_counted(seed in 0u64..1000, k in 1usize..4) {
