@@ -90,7 +90,8 @@ fn the_quickstart_needs_no_download_and_runs_every_first_method() {
             .iter()
             .filter(|trial| trial.method.use_ == name)
             .count();
-        assert!(count >= 6, "{name} has {count} trials");
+        // Three seeds on a task of its kind; there is one of real labels.
+        assert!(count >= 3, "{name} has {count} trials");
     }
 }
 
