@@ -9,6 +9,7 @@ use translearn_core::{
 use super::model::{CombinedSources, Densities, mixture};
 use super::{COMBINING_NEEDS, GAMMA, fit_sources};
 use crate::instance::logistic;
+use crate::instance::mixture::Mixture;
 
 /// Parameters of the distribution-weighted combination: a model for each source, each answering where its source is
 /// dense.
@@ -33,9 +34,8 @@ use crate::instance::logistic;
 /// # Steps
 ///
 /// 1. Fit the learner on each source by itself, with the labelled target rows, where there are any.
-/// 2. From `λ_k = 1/K`, `λ_k ← λ_k g_k` with `g_k = (1/n_t) Σ_j D_k(x_j) / Σ_l λ_l D_l(x_j)` (expectation
-///    maximisation), until `max_k g_k - 1`, by which `F` may lie below its maximum at most, is 1e-6 or less, or 10 000
-///    times.
+/// 2. From `λ_k = 1/K`, Newton steps until `max_k g_k - 1` is 1e-6 or less, with
+///    `g_k = (1/n_t) Σ_j D_k(x_j) / Σ_l λ_l D_l(x_j)`: by so much `F` may lie below its maximum at most.
 ///
 /// The series `mixture` and `gap` of the trace have `λ` and what that bound came to.
 ///
@@ -52,7 +52,8 @@ use crate::instance::logistic;
 ///
 /// # Errors
 ///
-/// [`TransferError::Unsupported`] when no two rows differ, so that there is no median distance.
+/// [`TransferError::Unsupported`] when no two rows differ, so that there is no median distance;
+/// [`TransferError::NotConverged`] when the mixture is not found.
 ///
 /// # Example
 ///
@@ -121,15 +122,15 @@ impl DistributionWeightedParams {
     fn combine(&self, problem: &TransferProblem, seed: u64) -> Result<Fitted, TransferError> {
         let predictors = fit_sources(&self.learner, problem, seed)?;
         let densities = Densities::of_sources(problem, self.gamma)?;
-        let (weights, gap) = mixture(&densities.logs(problem.target_features())?);
+        let Mixture { shares, gap, .. } = mixture(&densities.logs(problem.target_features())?)?;
         let series = [
-            ("mixture".to_owned(), weights.to_vec()),
+            ("mixture".to_owned(), shares.to_vec()),
             ("gap".to_owned(), vec![gap]),
         ];
         Ok(Fitted {
             model: Box::new(CombinedSources {
                 predictors,
-                weights,
+                weights: shares,
                 densities: Some(densities),
                 n_classes: problem.n_classes(),
             }),

@@ -8,16 +8,14 @@ use translearn_core::{
     kernel::{Kernel, ResolvedKernel},
 };
 
+use crate::instance::mixture::{Mixture, fit_mixture};
 use crate::instance::shares::class_shares;
 
 /// How far below its maximum the likelihood of the target may stay, per row.
 const GAP: f64 = 1e-6;
 
-/// Steps of expectation maximisation after which it is left as it is.
-const MAX_STEPS: usize = 10_000;
-
-/// The mixture of most likely weights for rows with these log densities (`n x K`), and what `F` may lack at most.
-pub(super) fn mixture(log_densities: &Array2<f64>) -> (Array1<f64>, f64) {
+/// The mixture of most likely weights for rows with these log densities (`n x K`).
+pub(super) fn mixture(log_densities: &Array2<f64>) -> Result<Mixture, TransferError> {
     // A factor per row changes nothing, so that the largest density of each row can be 1.
     let mut densities = log_densities.clone();
     for mut row in densities.rows_mut() {
@@ -25,20 +23,8 @@ pub(super) fn mixture(log_densities: &Array2<f64>) -> (Array1<f64>, f64) {
         row.mapv_inplace(|v| (v - largest).exp());
     }
     let n_sources = densities.ncols();
-    let mut weights = Array1::from_elem(n_sources, 1.0 / n_sources as f64);
-    let mut gap = f64::INFINITY;
-    for _ in 0..MAX_STEPS {
-        let mixed = densities.dot(&weights);
-        let ratios = &densities / &mixed.insert_axis(Axis(1));
-        let gains = ratios.sum_axis(Axis(0)) / densities.nrows() as f64;
-        gap = gains.fold(f64::NEG_INFINITY, |a, &b| a.max(b)) - 1.0;
-        if gap <= GAP {
-            break;
-        }
-        weights *= &gains;
-        weights /= weights.sum();
-    }
-    (weights, gap)
+    let alike = Array1::from_elem(n_sources, 1.0 / n_sources as f64);
+    fit_mixture(&densities, alike, GAP)
 }
 
 /// The densities of several sources, by kernels of one width around their rows.

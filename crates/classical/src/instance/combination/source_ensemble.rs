@@ -42,7 +42,8 @@ use crate::instance::logistic;
 ///
 /// # Errors
 ///
-/// [`TransferError::Unsupported`] when no two rows differ, so that there is no median distance.
+/// [`TransferError::Unsupported`] when no two rows differ, so that there is no median distance;
+/// [`TransferError::NotConverged`] when the mixture is not found.
 ///
 /// # Example
 ///
@@ -133,7 +134,7 @@ impl SourceEnsembleParams {
             }
             EnsembleWeights::Mixture => {
                 let densities = Densities::of_sources(problem, self.gamma)?;
-                mixture(&densities.logs(problem.target_features())?).0
+                mixture(&densities.logs(problem.target_features())?)?.shares
             }
         };
         let series = [("mixture".to_owned(), weights.to_vec())];
