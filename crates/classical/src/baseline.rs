@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, CarriesLabels, Family, Fitted, Labelled, LearnerNeed, MethodEntry,
     MethodInfo, Needs, Outputs, PlainModel, Sample, Trace, TransferError, TransferProblem, What,
-    transfer_method,
+    setters, transfer_method,
 };
 use translearn_learners::Logistic;
 
@@ -62,14 +62,10 @@ macro_rules! baseline {
             }
         }
 
-        impl $params {
+        setters!($params {
             /// Sets the base learner.
-            #[must_use]
-            pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-                self.learner = learner.into();
-                self
-            }
-        }
+            learner: impl Into<BaseLearner>,
+        });
 
         transfer_method!($params, $info, |method, $problem, seed| {
             fit_plain(&method.learner, &$rows, $problem, seed)

@@ -19,6 +19,7 @@ mod registry;
 mod reweight;
 mod scenario;
 pub mod seed;
+mod setters;
 mod transfer;
 
 pub use align::{Aligned, AlignedModel, Alignment, DomainMap, FitAlign, fit_aligned};

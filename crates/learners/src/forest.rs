@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     Features, FitSample, HonorsSampleWeights, Labels, LearnerInfo, Outputs, ParamInfo, ParamRange,
-    Prediction, Predictor, Sample, TransferError, check_prediction_rows, seed,
+    Prediction, Predictor, Sample, TransferError, check_prediction_rows, seed, setters,
 };
 
 use crate::{
@@ -99,42 +99,20 @@ impl Forest {
     }
 }
 
-impl ForestParams {
+setters!(ForestParams {
     /// Number of trees.
-    #[must_use]
-    pub fn n_trees(mut self, n_trees: usize) -> Self {
-        self.n_trees = n_trees;
-        self
-    }
-
+    n_trees: usize,
     /// Impurity for classes.
-    #[must_use]
-    pub fn criterion(mut self, criterion: Criterion) -> Self {
-        self.criterion = criterion;
-        self
-    }
-
+    criterion: Criterion,
     /// Most splits from root to leaf.
-    #[must_use]
-    pub fn max_depth(mut self, max_depth: usize) -> Self {
-        self.max_depth = Some(max_depth);
-        self
-    }
-
+    max_depth: Some(usize),
     /// Least number of rows in a leaf.
-    #[must_use]
-    pub fn min_samples_leaf(mut self, min_samples_leaf: usize) -> Self {
-        self.min_samples_leaf = min_samples_leaf;
-        self
-    }
-
+    min_samples_leaf: usize,
     /// Features drawn for each split; more than there are means all.
-    #[must_use]
-    pub fn max_features(mut self, max_features: usize) -> Self {
-        self.max_features = Some(max_features);
-        self
-    }
+    max_features: Some(usize),
+});
 
+impl ForestParams {
     fn tree(&self, n_columns: usize, classes: bool) -> TreeParams {
         // Also where all are looked at they are drawn: nodes of a few rows have many equally good splits, and always
         // taking the lowest feature would make the trees alike.

@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     Features, FitSample, HonorsSampleWeights, LearnerInfo, Outputs, ParamInfo, ParamRange,
-    Prediction, Predictor, Sample, TransferError, check_prediction_rows,
+    Prediction, Predictor, Sample, TransferError, check_prediction_rows, setters,
 };
 
 use crate::{
@@ -89,14 +89,10 @@ impl GaussianNb {
     }
 }
 
-impl GaussianNbParams {
+setters!(GaussianNbParams {
     /// Share of the largest feature variance added to every variance.
-    #[must_use]
-    pub fn var_smoothing(mut self, var_smoothing: f64) -> Self {
-        self.var_smoothing = var_smoothing;
-        self
-    }
-}
+    var_smoothing: f64,
+});
 
 impl FitSample for GaussianNbParams {
     type Model = GaussianNb;

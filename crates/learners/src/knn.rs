@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     Features, FitSample, HonorsSampleWeights, Labels, LearnerInfo, Outputs, ParamInfo, ParamRange,
-    Prediction, Predictor, Sample, TransferError, check_prediction_rows, distance,
+    Prediction, Predictor, Sample, TransferError, check_prediction_rows, distance, setters,
 };
 
 use crate::{classes::Rows, linfa_border::linfa_border};
@@ -81,14 +81,10 @@ impl Knn {
     }
 }
 
-impl KnnParams {
+setters!(KnnParams {
     /// Number of neighbours.
-    #[must_use]
-    pub fn k(mut self, k: usize) -> Self {
-        self.k = k;
-        self
-    }
-}
+    k: usize,
+});
 
 impl FitSample for KnnParams {
     type Model = Knn;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     Features, FitSample, HonorsSampleWeights, LearnerInfo, Outputs, ParamInfo, ParamRange,
     Prediction, Predictor, Sample, TransferError, check_prediction_rows, distance,
-    images_were_refused,
+    images_were_refused, setters,
 };
 
 use crate::{
@@ -92,14 +92,10 @@ impl Ncm {
     }
 }
 
-impl NcmParams {
+setters!(NcmParams {
     /// What "nearest" means.
-    #[must_use]
-    pub fn metric(mut self, metric: NcmMetric) -> Self {
-        self.metric = metric;
-        self
-    }
-}
+    metric: NcmMetric,
+});
 
 impl FitSample for NcmParams {
     type Model = Ncm;

@@ -4,7 +4,7 @@ use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, Alignment, BaseLearner, Family, FitAlign, MethodInfo, Outputs, ParamInfo,
-    ParamRange, TransferError, TransferProblem, What, fit_aligned, transfer_method,
+    ParamRange, TransferError, TransferProblem, What, fit_aligned, setters, transfer_method,
 };
 
 use super::{
@@ -119,28 +119,14 @@ impl Default for BdaParams {
 
 super::component_builders!(BdaParams);
 
-impl BdaParams {
+setters!(BdaParams {
     /// Sets the balance: 0 for the domain means alone, 1 for the class means alone.
-    #[must_use]
-    pub fn mu(mut self, mu: f64) -> Self {
-        self.mu = mu;
-        self
-    }
-
+    mu: f64,
     /// Sets whether class means are weighted by the shares of the classes.
-    #[must_use]
-    pub fn weighted(mut self, weighted: bool) -> Self {
-        self.weighted = weighted;
-        self
-    }
-
+    weighted: bool,
     /// Sets the number of rounds.
-    #[must_use]
-    pub fn n_iterations(mut self, n_iterations: usize) -> Self {
-        self.n_iterations = n_iterations;
-        self
-    }
-}
+    n_iterations: usize,
+});
 
 impl FitAlign for BdaParams {
     fn fit_align(&self, problem: &TransferProblem, seed: u64) -> Result<Alignment, TransferError> {

@@ -6,7 +6,7 @@ use translearn_core::{
     AcceptsTarget, Alignment, BaseLearner, DomainMap, Family, Features, FitAlign, MethodInfo,
     Outputs, ParamInfo, ParamRange, TransferError, TransferProblem, What, fit_aligned,
     linalg::{LinalgError, covariance, covariance_ledoit_wolf, inv_sqrtm_spd, matmul, sqrtm_spd},
-    transfer_method,
+    setters, transfer_method,
 };
 
 use super::{logistic, map_needs, times};
@@ -101,32 +101,20 @@ impl Default for CoralParams {
     }
 }
 
-impl CoralParams {
+setters!(CoralParams {
     /// Sets the ridge added to both covariances.
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = Some(lambda);
-        self
-    }
+    lambda: Some(f64),
+    /// Sets what the learner is given.
+    form: CoralForm,
+    /// Sets the base learner.
+    learner: impl Into<BaseLearner>,
+});
 
+impl CoralParams {
     /// Shrinks the covariances as Ledoit and Wolf do, in place of a ridge.
     #[must_use]
     pub fn ledoit_wolf(mut self) -> Self {
         self.lambda = None;
-        self
-    }
-
-    /// Sets what the learner is given.
-    #[must_use]
-    pub fn form(mut self, form: CoralForm) -> Self {
-        self.form = form;
-        self
-    }
-
-    /// Sets the base learner.
-    #[must_use]
-    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-        self.learner = learner.into();
         self
     }
 

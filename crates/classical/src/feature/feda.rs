@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, Alignment, BaseLearner, CarriesLabels, Csr, DomainMap, Family, Features,
     FitAlign, MethodInfo, Needs, Outputs, TransferError, TransferProblem, What,
-    check_prediction_rows, fit_aligned, transfer_method,
+    check_prediction_rows, fit_aligned, setters, transfer_method,
 };
 
 use super::{logistic, map_needs};
@@ -86,14 +86,10 @@ impl Default for FedaParams {
     }
 }
 
-impl FedaParams {
+setters!(FedaParams {
     /// Sets the base learner.
-    #[must_use]
-    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-        self.learner = learner.into();
-        self
-    }
-}
+    learner: impl Into<BaseLearner>,
+});
 
 impl FitAlign for FedaParams {
     fn fit_align(&self, problem: &TransferProblem, _seed: u64) -> Result<Alignment, TransferError> {

@@ -6,7 +6,7 @@ use translearn_core::{
     AcceptsTarget, Alignment, BaseLearner, DomainMap, Family, Features, FitAlign, MethodInfo,
     Outputs, ParamInfo, ParamRange, TransferError, TransferProblem, What, fit_aligned,
     linalg::{matmul, svd_thin},
-    transfer_method,
+    setters, transfer_method,
 };
 
 use super::{map_needs, principal::principal_components, times};
@@ -105,21 +105,14 @@ impl Default for GfkParams {
 /// Size of both subspaces where none is given.
 const N_COMPONENTS: usize = 20;
 
-impl GfkParams {
+setters!(GfkParams {
     /// Sets the size of both subspaces.
-    #[must_use]
-    pub fn n_components(mut self, n_components: usize) -> Self {
-        self.n_components = Some(n_components);
-        self
-    }
-
+    n_components: Some(usize),
     /// Sets the base learner.
-    #[must_use]
-    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-        self.learner = learner.into();
-        self
-    }
+    learner: impl Into<BaseLearner>,
+});
 
+impl GfkParams {
     /// The kernel between two samples.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, Alignment, BaseLearner, Family, FitAlign, MethodInfo, Outputs, TransferError,
-    TransferProblem, What, fit_aligned, transfer_method,
+    TransferProblem, What, fit_aligned, setters, transfer_method,
 };
 
 use super::{
@@ -97,14 +97,10 @@ impl Default for JdaParams {
 
 super::component_builders!(JdaParams);
 
-impl JdaParams {
+setters!(JdaParams {
     /// Sets the number of rounds.
-    #[must_use]
-    pub fn n_iterations(mut self, n_iterations: usize) -> Self {
-        self.n_iterations = n_iterations;
-        self
-    }
-}
+    n_iterations: usize,
+});
 
 impl FitAlign for JdaParams {
     fn fit_align(&self, problem: &TransferProblem, seed: u64) -> Result<Alignment, TransferError> {

@@ -138,49 +138,20 @@ const COMPONENT_PARAMETERS: [ParamInfo; 5] = [
 
 macro_rules! component_builders {
     ($params:ty) => {
-        impl $params {
+        translearn_core::setters!($params {
             /// Sets the number of components.
-            #[must_use]
-            pub fn n_components(mut self, n_components: usize) -> Self {
-                self.n_components = n_components;
-                self
-            }
-
+            n_components: usize,
             /// Sets the weight of the penalty.
-            #[must_use]
-            pub fn lambda(mut self, lambda: f64) -> Self {
-                self.lambda = lambda;
-                self
-            }
-
+            lambda: f64,
             /// Sets the design.
-            #[must_use]
-            pub fn kernel(mut self, kernel: $crate::feature::ComponentKernel) -> Self {
-                self.kernel = kernel;
-                self
-            }
-
+            kernel: $crate::feature::ComponentKernel,
             /// Sets the width of the Gaussian kernel.
-            #[must_use]
-            pub fn gamma(mut self, gamma: f64) -> Self {
-                self.gamma = Some(gamma);
-                self
-            }
-
+            gamma: Some(f64),
             /// Sets whether rows are brought to unit length before the fit and after the map.
-            #[must_use]
-            pub fn normalize(mut self, normalize: bool) -> Self {
-                self.normalize = normalize;
-                self
-            }
-
+            normalize: bool,
             /// Sets the base learner.
-            #[must_use]
-            pub fn learner(mut self, learner: impl Into<translearn_core::BaseLearner>) -> Self {
-                self.learner = learner.into();
-                self
-            }
-        }
+            learner: impl Into<translearn_core::BaseLearner>,
+        });
     };
 }
 use component_builders;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, Alignment, BaseLearner, DomainMap, Family, Features, FitAlign, Labels,
     MethodInfo, Outputs, ParamInfo, ParamRange, TransferError, TransferProblem, What,
-    distance::nearest, fit_aligned, transfer_method,
+    distance::nearest, fit_aligned, setters, transfer_method,
 };
 use translearn_transport::{
     CostScale, GroundCost, GroupLasso, LpL1, Sinkhorn, barycentric_map, cost_matrix, emd,
@@ -115,42 +115,20 @@ impl Default for OptimalTransportParams {
     }
 }
 
-impl OptimalTransportParams {
+setters!(OptimalTransportParams {
     /// Sets how the source is matched to the target.
-    #[must_use]
-    pub fn plan(mut self, plan: TransportPlan) -> Self {
-        self.plan = plan;
-        self
-    }
-
+    plan: TransportPlan,
     /// Sets the weight of the entropy.
-    #[must_use]
-    pub fn regularization(mut self, regularization: f64) -> Self {
-        self.regularization = regularization;
-        self
-    }
-
+    regularization: f64,
     /// Sets the weight of the classes.
-    #[must_use]
-    pub fn eta(mut self, eta: f64) -> Self {
-        self.eta = eta;
-        self
-    }
-
+    eta: f64,
     /// Sets how many iterations Sinkhorn's algorithm may take.
-    #[must_use]
-    pub fn max_iterations(mut self, max_iterations: usize) -> Self {
-        self.max_iterations = max_iterations;
-        self
-    }
-
+    max_iterations: usize,
     /// Sets the base learner.
-    #[must_use]
-    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-        self.learner = learner.into();
-        self
-    }
+    learner: impl Into<BaseLearner>,
+});
 
+impl OptimalTransportParams {
     /// The plan between two samples of equal masses.
     ///
     /// # Errors

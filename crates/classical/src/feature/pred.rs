@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, CarriesLabels, Family, Features, Fitted, Labels, MethodInfo, Needs,
     Outputs, Prediction, Predictor, Sample, Trace, TransferError, TransferModel, TransferProblem,
-    What, seed::derive, transfer_method,
+    What, seed::derive, setters, transfer_method,
 };
 
 use super::{logistic, map_needs};
@@ -80,14 +80,12 @@ impl Default for PredParams {
     }
 }
 
-impl PredParams {
+setters!(PredParams {
     /// Sets the base learner.
-    #[must_use]
-    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-        self.learner = learner.into();
-        self
-    }
+    learner: impl Into<BaseLearner>,
+});
 
+impl PredParams {
     fn fit_stages(&self, problem: &TransferProblem, seed: u64) -> Result<Pred, TransferError> {
         let n_classes = problem.n_classes();
         let source = problem.source()?;

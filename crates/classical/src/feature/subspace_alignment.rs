@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, Alignment, BaseLearner, DomainMap, Family, Features, FitAlign, MethodInfo,
     Outputs, ParamInfo, ParamRange, TransferError, TransferProblem, What, fit_aligned,
-    linalg::matmul, transfer_method,
+    linalg::matmul, setters, transfer_method,
 };
 
 use super::{logistic, map_needs, principal::principal_components};
@@ -81,21 +81,14 @@ impl Default for SubspaceAlignmentParams {
     }
 }
 
-impl SubspaceAlignmentParams {
+setters!(SubspaceAlignmentParams {
     /// Sets the size of both subspaces.
-    #[must_use]
-    pub fn n_components(mut self, n_components: usize) -> Self {
-        self.n_components = Some(n_components);
-        self
-    }
-
+    n_components: Some(usize),
     /// Sets the base learner.
-    #[must_use]
-    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-        self.learner = learner.into();
-        self
-    }
+    learner: impl Into<BaseLearner>,
+});
 
+impl SubspaceAlignmentParams {
     /// The map between two samples.
     ///
     /// # Errors

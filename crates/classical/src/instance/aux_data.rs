@@ -4,7 +4,7 @@ use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, CarriesLabels, Family, Fitted, MethodInfo, Outputs, ParamInfo,
-    ParamRange, PlainModel, Sample, Trace, What, mean_one, seed::derive, transfer_method,
+    ParamRange, PlainModel, Sample, Trace, What, mean_one, seed::derive, setters, transfer_method,
 };
 
 use super::{logistic, weighted_learner, weighting_needs};
@@ -76,14 +76,10 @@ impl Default for AuxParams {
     }
 }
 
-impl AuxParams {
+setters!(AuxParams {
     /// Sets the weight of a target row relative to a source row.
-    #[must_use]
-    pub fn target_weight(mut self, target_weight: f64) -> Self {
-        self.target_weight = target_weight;
-        self
-    }
-}
+    target_weight: f64,
+});
 
 weighted_learner!(AuxParams);
 

@@ -32,21 +32,12 @@ pub(super) const BASIS_PARAMETERS: [ParamInfo; 2] = [
 /// The builders of [`BASIS_PARAMETERS`].
 macro_rules! basis_builders {
     ($params:ty) => {
-        impl $params {
+        translearn_core::setters!($params {
             /// Sets the number of Gaussians.
-            #[must_use]
-            pub fn n_centers(mut self, n_centers: usize) -> Self {
-                self.n_centers = n_centers;
-                self
-            }
-
+            n_centers: usize,
             /// Sets the width of the Gaussians.
-            #[must_use]
-            pub fn gamma(mut self, gamma: f64) -> Self {
-                self.gamma = Some(gamma);
-                self
-            }
-        }
+            gamma: Some(f64),
+        });
     };
 }
 pub(super) use basis_builders;

@@ -6,7 +6,7 @@ use translearn_core::{
     AcceptsTarget, BaseLearner, Family, Features, MethodInfo, Outputs, ParamInfo, ParamRange,
     SourceWeighter, SourceWeights, Trace, TransferError, TransferProblem, What,
     distance::{squared_distances, squared_distances_within},
-    fit_reweighted, transfer_method,
+    fit_reweighted, setters, transfer_method,
 };
 
 use super::ratio::{RATIO_PARAMETERS, ratio_builders};
@@ -108,14 +108,10 @@ impl Default for KernelDensityRatioParams {
     }
 }
 
-impl KernelDensityRatioParams {
+setters!(KernelDensityRatioParams {
     /// Sets how the width of the Gaussians is chosen.
-    #[must_use]
-    pub fn bandwidth(mut self, bandwidth: Bandwidth) -> Self {
-        self.bandwidth = bandwidth;
-        self
-    }
-}
+    bandwidth: Bandwidth,
+});
 
 /// Bandwidths to choose from: Scott's times `2^(k/2)` for these `k`.
 const HALF_OCTAVES: std::ops::RangeInclusive<i32> = -6..=4;

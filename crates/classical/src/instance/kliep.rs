@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Family, MethodInfo, Outputs, ParamInfo, ParamRange, SourceWeighter,
-    SourceWeights, Trace, TransferError, TransferProblem, What, fit_reweighted, transfer_method,
+    SourceWeights, Trace, TransferError, TransferProblem, What, fit_reweighted, setters,
+    transfer_method,
 };
 
 use super::basis::{BASIS_PARAMETERS, Basis, Functions, basis_builders};
@@ -112,21 +113,14 @@ impl Default for KliepParams {
     }
 }
 
-impl KliepParams {
+setters!(KliepParams {
     /// Sets the parts of the cross-validation.
-    #[must_use]
-    pub fn n_folds(mut self, n_folds: usize) -> Self {
-        self.n_folds = n_folds;
-        self
-    }
-
+    n_folds: usize,
     /// Sets how far the mean log-likelihood may be from its maximum.
-    #[must_use]
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
+    tolerance: f64,
+});
 
+impl KliepParams {
     /// The width under which the parts of the target that a fit does not see are most likely.
     fn choose_gamma(&self, problem: &TransferProblem, basis: &Basis) -> Result<f64, TransferError> {
         if let [gamma] = basis.gammas[..] {

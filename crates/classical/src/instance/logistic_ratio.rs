@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Family, FitSample, Labels, MethodInfo, Outputs, ParamInfo,
     ParamRange, Predictor, Sample, Scores, SourceWeighter, SourceWeights, TransferError,
-    TransferProblem, What, fit_reweighted, seed::derive, transfer_method,
+    TransferProblem, What, fit_reweighted, seed::derive, setters, transfer_method,
 };
 use translearn_learners::Logistic;
 
@@ -78,14 +78,10 @@ impl Default for LogisticRatioParams {
     }
 }
 
-impl LogisticRatioParams {
+setters!(LogisticRatioParams {
     /// Sets the inverse penalty of the logistic regression.
-    #[must_use]
-    pub fn c(mut self, c: f64) -> Self {
-        self.c = c;
-        self
-    }
-}
+    c: f64,
+});
 
 ratio_builders!(LogisticRatioParams);
 weighted_learner!(LogisticRatioParams);

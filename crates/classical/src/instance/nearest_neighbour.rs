@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Family, MethodInfo, Outputs, ParamInfo, ParamRange, SourceWeighter,
     SourceWeights, TransferError, TransferProblem, What, distance::nearest, fit_reweighted,
-    transfer_method,
+    setters, transfer_method,
 };
 
 use super::ratio::{RATIO_PARAMETERS, ratio_builders};
@@ -82,21 +82,12 @@ impl Default for NearestNeighbourParams {
     }
 }
 
-impl NearestNeighbourParams {
+setters!(NearestNeighbourParams {
     /// Sets the neighbours each target row votes for.
-    #[must_use]
-    pub fn n_neighbours(mut self, n_neighbours: usize) -> Self {
-        self.n_neighbours = n_neighbours;
-        self
-    }
-
+    n_neighbours: usize,
     /// Sets the votes every source row has from the start.
-    #[must_use]
-    pub fn smoothing(mut self, smoothing: f64) -> Self {
-        self.smoothing = smoothing;
-        self
-    }
-}
+    smoothing: f64,
+});
 
 ratio_builders!(NearestNeighbourParams);
 weighted_learner!(NearestNeighbourParams);

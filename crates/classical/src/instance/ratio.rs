@@ -41,21 +41,14 @@ pub(super) fn tempered(weights: Array1<f64>, flatten: f64, clip: Option<f64>) ->
 /// The builders of [`RATIO_PARAMETERS`], and what applies them.
 macro_rules! ratio_builders {
     ($params:ty) => {
-        impl $params {
+        translearn_core::setters!($params {
             /// Sets the exponent of the weights.
-            #[must_use]
-            pub fn flatten(mut self, flatten: f64) -> Self {
-                self.flatten = flatten;
-                self
-            }
-
+            flatten: f64,
             /// Sets the largest weight, in multiples of the mean weight.
-            #[must_use]
-            pub fn clip(mut self, clip: f64) -> Self {
-                self.clip = Some(clip);
-                self
-            }
+            clip: Some(f64),
+        });
 
+        impl $params {
             /// Weights from a ratio.
             fn tempered(&self, ratio: ndarray::Array1<f64>) -> ndarray::Array1<f64> {
                 $crate::instance::ratio::tempered(ratio, self.flatten, self.clip)

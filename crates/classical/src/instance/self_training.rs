@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Family, Features, Fitted, Labelled, Labels, LearnerNeed,
     MethodInfo, Needs, Outputs, ParamInfo, ParamRange, PlainModel, Prediction, Predictor, Sample,
-    Trace, TransferError, TransferProblem, What, seed::derive, transfer_method,
+    Trace, TransferError, TransferProblem, What, seed::derive, setters, transfer_method,
 };
 
 use super::logistic;
@@ -100,35 +100,18 @@ impl Default for SelfTrainingParams {
 /// Confidences this near each other are equal, so that rounding does not choose between rows.
 const TIE: f64 = 1e-9;
 
-impl SelfTrainingParams {
+setters!(SelfTrainingParams {
     /// Sets the number of rounds.
-    #[must_use]
-    pub fn n_rounds(mut self, n_rounds: usize) -> Self {
-        self.n_rounds = n_rounds;
-        self
-    }
-
+    n_rounds: usize,
     /// Sets the share of the rows of each class that is taken in the last round.
-    #[must_use]
-    pub fn portion(mut self, portion: f64) -> Self {
-        self.portion = portion;
-        self
-    }
-
+    portion: f64,
     /// Sets the least confidence of a row that is taken.
-    #[must_use]
-    pub fn threshold(mut self, threshold: f64) -> Self {
-        self.threshold = threshold;
-        self
-    }
-
+    threshold: f64,
     /// Sets the base learner.
-    #[must_use]
-    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-        self.learner = learner.into();
-        self
-    }
+    learner: impl Into<BaseLearner>,
+});
 
+impl SelfTrainingParams {
     fn train(&self, problem: &TransferProblem, seed: u64) -> Result<Fitted, TransferError> {
         let n_classes = problem.n_classes();
         let mut known = problem.source()?;

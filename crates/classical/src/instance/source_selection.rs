@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, CarriesLabels, Family, Fitted, Labelled, LearnerNeed, MethodInfo,
     Needs, Outputs, ParamInfo, ParamRange, PlainModel, Sample, Trace, TransferError,
-    TransferProblem, What, mean_one, seed::derive, transfer_method,
+    TransferProblem, What, mean_one, seed::derive, setters, transfer_method,
 };
 
 use super::logistic;
@@ -94,21 +94,14 @@ impl Default for SourceSelectionParams {
 /// Margins this near each other, relative to the largest, are equal, so that rounding does not choose between rows.
 const TIE: f64 = 1e-9;
 
-impl SourceSelectionParams {
+setters!(SourceSelectionParams {
     /// Sets the largest share of source rows that may be left out.
-    #[must_use]
-    pub fn max_dropped(mut self, max_dropped: f64) -> Self {
-        self.max_dropped = max_dropped;
-        self
-    }
-
+    max_dropped: f64,
     /// Sets the base learner.
-    #[must_use]
-    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-        self.learner = learner.into();
-        self
-    }
+    learner: impl Into<BaseLearner>,
+});
 
+impl SourceSelectionParams {
     fn select(&self, problem: &TransferProblem, seed: u64) -> Result<Fitted, TransferError> {
         let n_classes = problem.n_classes();
         let target = target_rows(problem)?;

@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Family, MethodInfo, Outputs, ParamInfo, ParamRange, SourceWeighter,
-    SourceWeights, Trace, TransferError, TransferProblem, What, fit_reweighted, transfer_method,
+    SourceWeights, Trace, TransferError, TransferProblem, What, fit_reweighted, setters,
+    transfer_method,
 };
 
 use super::basis::{BASIS_PARAMETERS, Basis, Functions, basis_builders};
@@ -179,30 +180,17 @@ impl Default for RulsifParams {
     }
 }
 
-impl UlsifParams {
+setters!(UlsifParams {
     /// Sets the penalty.
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = Some(lambda);
-        self
-    }
-}
+    lambda: Some(f64),
+});
 
-impl RulsifParams {
+setters!(RulsifParams {
     /// Sets the penalty.
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = Some(lambda);
-        self
-    }
-
+    lambda: Some(f64),
     /// Sets the share of the target in the denominator.
-    #[must_use]
-    pub fn alpha(mut self, alpha: f64) -> Self {
-        self.alpha = alpha;
-        self
-    }
-}
+    alpha: f64,
+});
 
 /// The penalties to choose from.
 const LAMBDAS: [f64; 5] = [1e-3, 1e-2, 1e-1, 1.0, 10.0];

@@ -1,7 +1,9 @@
 //! Bi-tuning.
 
 use serde::{Deserialize, Serialize};
-use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
+use translearn_core::{
+    BaseLearner, Family, MethodInfo, ParamRange, What, setters, transfer_method,
+};
 
 use super::contrast::{Keys, Settings};
 use super::declare::{
@@ -87,28 +89,14 @@ impl Default for BiTuningParams {
 
 regularised!(BiTuningParams);
 
-impl BiTuningParams {
+setters!(BiTuningParams {
     /// Sets the weight of both contrasts.
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = lambda;
-        self
-    }
-
+    lambda: f64,
     /// Sets how many keys of each class are kept.
-    #[must_use]
-    pub fn keys(mut self, keys: usize) -> Self {
-        self.keys = keys;
-        self
-    }
-
+    keys: usize,
     /// Sets the temperature of the contrasts.
-    #[must_use]
-    pub fn temperature(mut self, temperature: f64) -> Self {
-        self.temperature = temperature;
-        self
-    }
-}
+    temperature: f64,
+});
 
 /// A count that is not absurd.
 const COUNT: ParamRange = ParamRange::Integer {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
-use translearn_core::{BaseLearner, Family, MethodInfo, What, transfer_method};
+use translearn_core::{BaseLearner, Family, MethodInfo, What, setters, transfer_method};
 
 use super::declare::{
     EXEMPTIONS, L2_SP, NEEDS, PRETRAINED, PRETRAINED_RATE, TARGET_WEIGHT, at_least, network,
@@ -73,21 +73,12 @@ impl Default for BssParams {
 
 regularised!(BssParams);
 
-impl BssParams {
+setters!(BssParams {
     /// Sets the weight of the singular values.
-    #[must_use]
-    pub fn eta(mut self, eta: f64) -> Self {
-        self.eta = eta;
-        self
-    }
-
+    eta: f64,
     /// Sets how many singular values shrink.
-    #[must_use]
-    pub fn k(mut self, k: u64) -> Self {
-        self.k = k;
-        self
-    }
-}
+    k: u64,
+});
 
 static INFO: MethodInfo = MethodInfo {
     name: "bss",

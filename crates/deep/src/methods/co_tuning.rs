@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
-use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
+use translearn_core::{
+    BaseLearner, Family, MethodInfo, ParamRange, What, setters, transfer_method,
+};
 
 use super::declare::{
     EXEMPTIONS, NEEDS, PRETRAINED, PRETRAINED_RATE, TARGET_WEIGHT, network, parameter, real,
@@ -76,21 +78,12 @@ impl Default for CoTuningParams {
 
 regularised!(CoTuningParams);
 
-impl CoTuningParams {
+setters!(CoTuningParams {
     /// Sets the weight of the old head.
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = lambda;
-        self
-    }
-
+    lambda: f64,
     /// Sets what calibrates the published classifier.
-    #[must_use]
-    pub fn temperature(mut self, temperature: f64) -> Self {
-        self.temperature = temperature;
-        self
-    }
-}
+    temperature: f64,
+});
 
 static INFO: MethodInfo = MethodInfo {
     name: "co-tuning",

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
-use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
+use translearn_core::{
+    BaseLearner, Family, MethodInfo, ParamRange, What, setters, transfer_method,
+};
 
 use super::declare::{
     EXEMPTIONS, NEEDS, TARGET_WEIGHT, WEIGHTS, network, network_builder, parameter, real,
@@ -79,21 +81,14 @@ impl Default for DannParams {
 
 network_builder!(DannParams);
 
-impl DannParams {
+setters!(DannParams {
     /// Sets the greatest weight of the adversary.
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = lambda;
-        self
-    }
-
+    lambda: f64,
     /// Sets where the network starts.
-    #[must_use]
-    pub fn weights(mut self, weights: impl Into<String>) -> Self {
-        self.weights = weights.into();
-        self
-    }
+    weights: impl Into<String>,
+});
 
+impl DannParams {
     /// Sets where the domains are compared.
     #[must_use]
     pub fn layer(mut self, layer: impl Into<String>) -> Self {

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
-use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
+use translearn_core::{
+    BaseLearner, Family, MethodInfo, ParamRange, What, setters, transfer_method,
+};
 
 use super::declare::{
     EXEMPTIONS, NEEDS, TARGET_WEIGHT, WEIGHTS, network, network_builder, parameter, real,
@@ -61,14 +63,10 @@ impl Default for DeepCoralParams {
 
 network_builder!(DeepCoralParams);
 
-impl DeepCoralParams {
+setters!(DeepCoralParams {
     /// Sets the weight of the covariances.
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = lambda;
-        self
-    }
-}
+    lambda: f64,
+});
 
 static INFO: MethodInfo = MethodInfo {
     name: "deep-coral",

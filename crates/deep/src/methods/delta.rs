@@ -1,7 +1,9 @@
 //! DELTA: feature maps kept near those of the start.
 
 use serde::{Deserialize, Serialize};
-use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
+use translearn_core::{
+    BaseLearner, Family, MethodInfo, ParamRange, What, setters, transfer_method,
+};
 
 use super::channels::{Maps, feature_map_distance};
 use super::declare::{
@@ -88,25 +90,18 @@ impl Default for DeltaParams {
 
 regularised!(DeltaParams);
 
-impl DeltaParams {
+setters!(DeltaParams {
     /// Sets the weight of the maps.
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = lambda;
-        self
-    }
+    lambda: f64,
+    /// Sets how many images tell the channels' importance.
+    importance_rows: usize,
+});
 
+impl DeltaParams {
     /// Sets where the maps are compared.
     #[must_use]
     pub fn layers(mut self, layers: impl Into<String>) -> Self {
         self.layers = Some(layers.into());
-        self
-    }
-
-    /// Sets how many images tell the channels' importance.
-    #[must_use]
-    pub fn importance_rows(mut self, rows: usize) -> Self {
-        self.importance_rows = rows;
         self
     }
 }

@@ -1,7 +1,9 @@
 //! Fine-tuning: a network that was trained on another task goes on learning on this one.
 
 use serde::{Deserialize, Serialize};
-use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
+use translearn_core::{
+    BaseLearner, Family, MethodInfo, ParamRange, What, setters, transfer_method,
+};
 
 use super::declare::{
     EXEMPTIONS, L2_SP, NEEDS, PRETRAINED, PRETRAINED_RATE, TARGET_WEIGHT, at_least, network,
@@ -121,25 +123,18 @@ impl Default for FineTuneParams {
 
 tuning_builders!(FineTuneParams);
 
-impl FineTuneParams {
+setters!(FineTuneParams {
     /// Sets what learns.
-    #[must_use]
-    pub fn strategy(mut self, strategy: Strategy) -> Self {
-        self.strategy = strategy;
-        self
-    }
+    strategy: Strategy,
+    /// Sets the pull towards the weights it started from.
+    l2_sp: f64,
+});
 
+impl FineTuneParams {
     /// Freezes what comes before this layer.
     #[must_use]
     pub fn freeze_before(mut self, layer: impl Into<String>) -> Self {
         self.freeze_before = Some(layer.into());
-        self
-    }
-
-    /// Sets the pull towards the weights it started from.
-    #[must_use]
-    pub fn l2_sp(mut self, weight: f64) -> Self {
-        self.l2_sp = weight;
         self
     }
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use translearn_core::{
-    BaseLearner, Family, MethodInfo, Needs, ParamRange, TransferError, What, seed, transfer_method,
+    BaseLearner, Family, MethodInfo, Needs, ParamRange, TransferError, What, seed, setters,
+    transfer_method,
 };
 
 use super::declare::{EXEMPTIONS, NEEDS, at_least, network, network_builder, parameter};
@@ -84,28 +85,14 @@ impl Default for LayerTransferParams {
 
 network_builder!(LayerTransferParams);
 
-impl LayerTransferParams {
+setters!(LayerTransferParams {
     /// Sets how many layers are copied.
-    #[must_use]
-    pub fn layers(mut self, layers: u64) -> Self {
-        self.layers = layers;
-        self
-    }
-
+    layers: u64,
     /// Sets on what the base network is trained.
-    #[must_use]
-    pub fn from(mut self, from: CopiedFrom) -> Self {
-        self.from = from;
-        self
-    }
-
+    from: CopiedFrom,
     /// Sets whether the copied layers stay as they are.
-    #[must_use]
-    pub fn frozen(mut self, frozen: bool) -> Self {
-        self.frozen = frozen;
-        self
-    }
-}
+    frozen: bool,
+});
 
 /// The number of tensors that belong to the first `layers` layers of a network.
 fn tensors_of_first(network: &Network, layers: u64) -> Result<usize, DeepError> {

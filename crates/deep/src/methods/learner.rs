@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     BaseLearner, FitSample, HonorsSampleWeights, LearnerInfo, Outputs, ParamRange, Sample,
-    TransferError,
+    TransferError, setters,
 };
 use translearn_weights::pretrained;
 
@@ -121,60 +121,28 @@ impl Default for NetworkParams {
     }
 }
 
-impl NetworkParams {
+setters!(NetworkParams {
     /// The network.
-    #[must_use]
-    pub fn backbone(mut self, name: impl Into<String>) -> Self {
-        self.backbone = name.into();
-        self
-    }
-
+    backbone: impl Into<String>,
     /// Rounds over the labelled source rows.
-    #[must_use]
-    pub fn epochs(mut self, epochs: u64) -> Self {
-        self.epochs = epochs;
-        self
-    }
-
+    epochs: u64,
     /// Rows of a step.
-    #[must_use]
-    pub fn batch_size(mut self, rows: usize) -> Self {
-        self.batch_size = rows;
-        self
-    }
+    batch_size: usize,
+    /// How the rate falls.
+    schedule: Decay,
+    /// A preset of [`Augmentation`](crate::Augmentation).
+    augment: impl Into<String>,
+    /// Early stopping.
+    patience: Some(u64),
+    /// Pixels a side.
+    image_size: Some(i64),
+});
 
+impl NetworkParams {
     /// Optimiser and learning rate.
     #[must_use]
     pub fn optimizer(mut self, optimizer: Moves, rate: f64) -> Self {
         (self.optimizer, self.rate) = (optimizer, rate);
-        self
-    }
-
-    /// How the rate falls.
-    #[must_use]
-    pub fn schedule(mut self, schedule: Decay) -> Self {
-        self.schedule = schedule;
-        self
-    }
-
-    /// A preset of [`Augmentation`](crate::Augmentation).
-    #[must_use]
-    pub fn augment(mut self, preset: impl Into<String>) -> Self {
-        self.augment = preset.into();
-        self
-    }
-
-    /// Early stopping.
-    #[must_use]
-    pub fn patience(mut self, epochs: u64) -> Self {
-        self.patience = Some(epochs);
-        self
-    }
-
-    /// Pixels a side.
-    #[must_use]
-    pub fn image_size(mut self, pixels: i64) -> Self {
-        self.image_size = Some(pixels);
         self
     }
 

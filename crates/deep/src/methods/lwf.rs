@@ -1,7 +1,9 @@
 //! Learning without forgetting.
 
 use serde::{Deserialize, Serialize};
-use translearn_core::{BaseLearner, Family, MethodInfo, ParamRange, What, transfer_method};
+use translearn_core::{
+    BaseLearner, Family, MethodInfo, ParamRange, What, setters, transfer_method,
+};
 
 use super::declare::{
     EXEMPTIONS, NEEDS, PRETRAINED, PRETRAINED_RATE, TARGET_WEIGHT, network, parameter, real,
@@ -75,21 +77,12 @@ impl Default for LwfParams {
 
 regularised!(LwfParams);
 
-impl LwfParams {
+setters!(LwfParams {
     /// Sets the weight of the old outputs.
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = lambda;
-        self
-    }
-
+    lambda: f64,
     /// Sets how much the old outputs are softened.
-    #[must_use]
-    pub fn temperature(mut self, temperature: f64) -> Self {
-        self.temperature = temperature;
-        self
-    }
-}
+    temperature: f64,
+});
 
 static INFO: MethodInfo = MethodInfo {
     name: "lwf",

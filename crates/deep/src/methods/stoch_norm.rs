@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use translearn_core::{
-    BaseLearner, Family, MethodInfo, ParamRange, TransferError, What, transfer_method,
+    BaseLearner, Family, MethodInfo, ParamRange, TransferError, What, setters, transfer_method,
 };
 
 use super::declare::{
@@ -71,14 +71,10 @@ impl Default for StochNormParams {
 
 regularised!(StochNormParams);
 
-impl StochNormParams {
+setters!(StochNormParams {
     /// Sets the probability of the batch's statistics.
-    #[must_use]
-    pub fn p(mut self, p: f64) -> Self {
-        self.p = p;
-        self
-    }
-}
+    p: f64,
+});
 
 static INFO: MethodInfo = MethodInfo {
     name: "stoch-norm",

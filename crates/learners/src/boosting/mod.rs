@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     Features, FitSample, HonorsSampleWeights, Labels, LearnerInfo, Outputs, ParamInfo, ParamRange,
-    Prediction, Predictor, Sample, TransferError, check_prediction_rows,
+    Prediction, Predictor, Sample, TransferError, check_prediction_rows, setters,
 };
 
 use crate::{
@@ -111,35 +111,18 @@ impl Boosting {
     }
 }
 
-impl BoostingParams {
+setters!(BoostingParams {
     /// Number of rounds.
-    #[must_use]
-    pub fn n_rounds(mut self, n_rounds: usize) -> Self {
-        self.n_rounds = n_rounds;
-        self
-    }
-
+    n_rounds: usize,
     /// By how much a step is shortened.
-    #[must_use]
-    pub fn learning_rate(mut self, learning_rate: f64) -> Self {
-        self.learning_rate = learning_rate;
-        self
-    }
-
+    learning_rate: f64,
     /// Most splits from root to leaf of a tree.
-    #[must_use]
-    pub fn max_depth(mut self, max_depth: usize) -> Self {
-        self.max_depth = max_depth;
-        self
-    }
-
+    max_depth: usize,
     /// Least number of rows in a leaf.
-    #[must_use]
-    pub fn min_samples_leaf(mut self, min_samples_leaf: usize) -> Self {
-        self.min_samples_leaf = min_samples_leaf;
-        self
-    }
+    min_samples_leaf: usize,
+});
 
+impl BoostingParams {
     /// Runs the rounds from `start`; returns the trees of each.
     fn boost(
         &self,

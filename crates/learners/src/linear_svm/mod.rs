@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     Csr, Features, FitSample, HonorsSampleWeights, LearnerInfo, Outputs, ParamInfo, ParamRange,
-    Prediction, Predictor, Sample, TransferError, images_were_refused, seed,
+    Prediction, Predictor, Sample, TransferError, images_were_refused, seed, setters,
 };
 
 use crate::{
@@ -102,42 +102,18 @@ impl Default for LinearSvmParams {
     }
 }
 
-impl LinearSvmParams {
+setters!(LinearSvmParams {
     /// Weight of the summed losses against the penalty ½‖w‖² (default 1).
-    #[must_use]
-    pub fn c(mut self, c: f64) -> Self {
-        self.c = c;
-        self
-    }
-
+    c: f64,
     /// Factors on `c` per class (default none).
-    #[must_use]
-    pub fn class_weight(mut self, class_weight: ClassWeight) -> Self {
-        self.class_weight = class_weight;
-        self
-    }
-
+    class_weight: ClassWeight,
     /// Whether there is an intercept (default true).
-    #[must_use]
-    pub fn fit_intercept(mut self, fit_intercept: bool) -> Self {
-        self.fit_intercept = fit_intercept;
-        self
-    }
-
+    fit_intercept: bool,
     /// The entry of the extra column that carries the intercept (default 1).
-    #[must_use]
-    pub fn intercept_scaling(mut self, intercept_scaling: f64) -> Self {
-        self.intercept_scaling = intercept_scaling;
-        self
-    }
-
+    intercept_scaling: f64,
     /// Projected gradient of the dual at which to stop (default 1e-4).
-    #[must_use]
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
-}
+    tolerance: f64,
+});
 
 impl FitSample for LinearSvmParams {
     type Model = LinearSvm;

@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     Features, FitSample, HonorsSampleWeights, LearnerInfo, Outputs, ParamInfo, ParamRange,
-    Prediction, Predictor, Sample, TransferError,
+    Prediction, Predictor, Sample, TransferError, setters,
 };
 
 use crate::{
@@ -99,35 +99,16 @@ impl Default for LogisticParams {
     }
 }
 
-impl LogisticParams {
+setters!(LogisticParams {
     /// Weight of the summed losses against the penalty ½‖W‖² (default 1).
-    #[must_use]
-    pub fn c(mut self, c: f64) -> Self {
-        self.c = c;
-        self
-    }
-
+    c: f64,
     /// Whether there is an intercept (default true).
-    #[must_use]
-    pub fn fit_intercept(mut self, fit_intercept: bool) -> Self {
-        self.fit_intercept = fit_intercept;
-        self
-    }
-
+    fit_intercept: bool,
     /// The [`Logistic::gradient_norm`] at which to stop (default 1e-8).
-    #[must_use]
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
-
+    tolerance: f64,
     /// Iterations before giving up (default 1000).
-    #[must_use]
-    pub fn max_iterations(mut self, max_iterations: usize) -> Self {
-        self.max_iterations = max_iterations;
-        self
-    }
-}
+    max_iterations: usize,
+});
 
 /// A gradient at which the arithmetic, not the iteration, has come to its end.
 const ROUNDING_FLOOR: f64 = 1e-9;

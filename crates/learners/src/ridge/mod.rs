@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     Features, FitSample, HonorsSampleWeights, Labels, LearnerInfo, Outputs, ParamInfo, ParamRange,
-    Prediction, Predictor, Sample, TransferError,
+    Prediction, Predictor, Sample, TransferError, setters,
 };
 
 use crate::{
@@ -85,21 +85,12 @@ impl Default for RidgeParams {
     }
 }
 
-impl RidgeParams {
+setters!(RidgeParams {
     /// The penalty λ (default 1; 0 is ordinary least squares).
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = lambda;
-        self
-    }
-
+    lambda: f64,
     /// Whether there is an intercept (default true).
-    #[must_use]
-    pub fn fit_intercept(mut self, fit_intercept: bool) -> Self {
-        self.fit_intercept = fit_intercept;
-        self
-    }
-}
+    fit_intercept: bool,
+});
 
 impl FitSample for RidgeParams {
     type Model = Ridge;

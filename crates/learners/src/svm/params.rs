@@ -1,7 +1,7 @@
 //! Parameters of the kernel machine.
 
 use serde::{Deserialize, Serialize};
-use translearn_core::{ParamInfo, ParamRange, kernel::Kernel};
+use translearn_core::{ParamInfo, ParamRange, kernel::Kernel, setters};
 
 use crate::class_weight::ClassWeight;
 
@@ -50,6 +50,23 @@ impl Default for SvmParams {
         }
     }
 }
+
+setters!(SvmParams {
+    /// How rows are compared (default rbf).
+    kernel: SvmKernel,
+    /// Weight of the summed losses against the penalty ½‖w‖² (default 1).
+    c: f64,
+    /// γ of the rbf, Laplacian and polynomial kernels (default: from the data).
+    gamma: Some(f64),
+    /// Degree of the polynomial kernel (default 3).
+    degree: u32,
+    /// Constant term of the polynomial kernel (default 1).
+    coef0: f64,
+    /// Factors on `c` per class (default none).
+    class_weight: ClassWeight,
+    /// Violation of the optimality conditions at which to stop (default 1e-3).
+    tolerance: f64,
+});
 
 impl SvmParams {
     pub(super) const TABLE: &'static [ParamInfo] = &[
@@ -109,55 +126,6 @@ impl SvmParams {
             doc: "Violation of the optimality conditions at which to stop.",
         },
     ];
-
-    /// How rows are compared (default rbf).
-    #[must_use]
-    pub fn kernel(mut self, kernel: SvmKernel) -> Self {
-        self.kernel = kernel;
-        self
-    }
-
-    /// Weight of the summed losses against the penalty ½‖w‖² (default 1).
-    #[must_use]
-    pub fn c(mut self, c: f64) -> Self {
-        self.c = c;
-        self
-    }
-
-    /// γ of the rbf, Laplacian and polynomial kernels (default: from the data).
-    #[must_use]
-    pub fn gamma(mut self, gamma: f64) -> Self {
-        self.gamma = Some(gamma);
-        self
-    }
-
-    /// Degree of the polynomial kernel (default 3).
-    #[must_use]
-    pub fn degree(mut self, degree: u32) -> Self {
-        self.degree = degree;
-        self
-    }
-
-    /// Constant term of the polynomial kernel (default 1).
-    #[must_use]
-    pub fn coef0(mut self, coef0: f64) -> Self {
-        self.coef0 = coef0;
-        self
-    }
-
-    /// Factors on `c` per class (default none).
-    #[must_use]
-    pub fn class_weight(mut self, class_weight: ClassWeight) -> Self {
-        self.class_weight = class_weight;
-        self
-    }
-
-    /// Violation of the optimality conditions at which to stop (default 1e-3).
-    #[must_use]
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
 
     /// The kernel function; `None` when it is precomputed.
     pub(super) fn function(&self) -> Option<Kernel> {

@@ -11,7 +11,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     Features, FitSample, HonorsSampleWeights, Labels, LearnerInfo, Outputs, ParamInfo, ParamRange,
-    Prediction, Predictor, Refit, Sample, TransferError,
+    Prediction, Predictor, Refit, Sample, TransferError, setters,
 };
 
 pub(crate) use grow::{Limits, grow_values};
@@ -165,35 +165,18 @@ impl Tree {
     }
 }
 
-impl TreeParams {
+setters!(TreeParams {
     /// Impurity for classes.
-    #[must_use]
-    pub fn criterion(mut self, criterion: Criterion) -> Self {
-        self.criterion = criterion;
-        self
-    }
-
+    criterion: Criterion,
     /// Most splits from root to leaf.
-    #[must_use]
-    pub fn max_depth(mut self, max_depth: usize) -> Self {
-        self.max_depth = Some(max_depth);
-        self
-    }
-
+    max_depth: Some(usize),
     /// Least number of rows in a leaf.
-    #[must_use]
-    pub fn min_samples_leaf(mut self, min_samples_leaf: usize) -> Self {
-        self.min_samples_leaf = min_samples_leaf;
-        self
-    }
-
+    min_samples_leaf: usize,
     /// Features drawn for each split; more than there are means all.
-    #[must_use]
-    pub fn max_features(mut self, max_features: usize) -> Self {
-        self.max_features = Some(max_features);
-        self
-    }
+    max_features: Some(usize),
+});
 
+impl TreeParams {
     /// Grows on rows that have been checked.
     pub(crate) fn grow(
         &self,
@@ -318,21 +301,14 @@ impl Stump {
     }
 }
 
-impl StumpParams {
+setters!(StumpParams {
     /// Impurity for classes.
-    #[must_use]
-    pub fn criterion(mut self, criterion: Criterion) -> Self {
-        self.criterion = criterion;
-        self
-    }
-
+    criterion: Criterion,
     /// Least number of rows in a leaf.
-    #[must_use]
-    pub fn min_samples_leaf(mut self, min_samples_leaf: usize) -> Self {
-        self.min_samples_leaf = min_samples_leaf;
-        self
-    }
+    min_samples_leaf: usize,
+});
 
+impl StumpParams {
     fn tree(&self) -> TreeParams {
         Tree::params()
             .max_depth(1)

@@ -1,7 +1,7 @@
 //! Entropic transport with a group lasso over classes.
 
 use ndarray::{Array1, Array2, Zip};
-use translearn_core::TransferError;
+use translearn_core::{TransferError, setters};
 
 use super::conditional_gradient::{Objective, RegularizedPlan, conditional_gradient};
 use super::{Classes, relative_entropy, sum_of_rows};
@@ -76,6 +76,13 @@ pub struct GroupLasso {
     tolerance: f64,
 }
 
+setters!(GroupLasso {
+    /// Sets how many steps there may be.
+    max_iterations: usize,
+    /// Sets the gap at which it stops, as a share of mass times largest cost.
+    tolerance: f64,
+});
+
 impl GroupLasso {
     /// Default parameters for an inner solver and a weight of the classes.
     pub fn new(sinkhorn: Sinkhorn, eta: f64) -> Self {
@@ -85,20 +92,6 @@ impl GroupLasso {
             max_iterations: 200,
             tolerance: 1e-6,
         }
-    }
-
-    /// Sets how many steps there may be.
-    #[must_use]
-    pub fn max_iterations(mut self, max_iterations: usize) -> Self {
-        self.max_iterations = max_iterations;
-        self
-    }
-
-    /// Sets the gap at which it stops, as a share of mass times largest cost.
-    #[must_use]
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
     }
 
     /// Solves for rows of the given classes.

@@ -1,7 +1,7 @@
 //! Transport that keeps neighbours together.
 
 use ndarray::{Array1, Array2, Axis, Zip};
-use translearn_core::{Features, TransferError, distance::nearest_others, linalg::matmul};
+use translearn_core::{Features, TransferError, distance::nearest_others, linalg::matmul, setters};
 
 use super::conditional_gradient::{Objective, RegularizedPlan, conditional_gradient};
 use crate::check::{check_balanced, check_finite, check_lengths, check_positive, check_problem};
@@ -78,6 +78,17 @@ pub struct Laplace {
     tolerance: f64,
 }
 
+setters!(Laplace {
+    /// Sets the share of the source's graph.
+    alpha: f64,
+    /// Sets the number of neighbours of each row.
+    n_neighbors: usize,
+    /// Sets how many steps there may be.
+    max_iterations: usize,
+    /// Sets the gap at which it stops, as a share of mass times largest cost.
+    tolerance: f64,
+});
+
 impl Laplace {
     /// Default parameters for a weight of the graphs.
     pub fn new(eta: f64) -> Self {
@@ -88,34 +99,6 @@ impl Laplace {
             max_iterations: 100,
             tolerance: 1e-6,
         }
-    }
-
-    /// Sets the share of the source's graph.
-    #[must_use]
-    pub fn alpha(mut self, alpha: f64) -> Self {
-        self.alpha = alpha;
-        self
-    }
-
-    /// Sets the number of neighbours of each row.
-    #[must_use]
-    pub fn n_neighbors(mut self, n_neighbors: usize) -> Self {
-        self.n_neighbors = n_neighbors;
-        self
-    }
-
-    /// Sets how many steps there may be.
-    #[must_use]
-    pub fn max_iterations(mut self, max_iterations: usize) -> Self {
-        self.max_iterations = max_iterations;
-        self
-    }
-
-    /// Sets the gap at which it stops, as a share of mass times largest cost.
-    #[must_use]
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
     }
 
     /// Solves for the rows of both sides.

@@ -1,7 +1,7 @@
 //! Entropic transport with a concave penalty on the classes that a column takes from.
 
 use ndarray::{Array1, Array2};
-use translearn_core::TransferError;
+use translearn_core::{TransferError, setters};
 
 use super::{Classes, relative_entropy};
 use crate::check::{check_positive, check_problem};
@@ -85,6 +85,11 @@ pub struct LpL1Plan {
     pub objectives: Vec<f64>,
 }
 
+setters!(LpL1 {
+    /// Sets how often the inner solver runs.
+    iterations: usize,
+});
+
 impl LpL1 {
     /// Default parameters for an inner solver and a weight of the classes.
     pub fn new(sinkhorn: Sinkhorn, eta: f64) -> Self {
@@ -93,13 +98,6 @@ impl LpL1 {
             eta,
             iterations: 10,
         }
-    }
-
-    /// Sets how often the inner solver runs.
-    #[must_use]
-    pub fn iterations(mut self, iterations: usize) -> Self {
-        self.iterations = iterations;
-        self
     }
 
     /// Solves for rows of the given classes.

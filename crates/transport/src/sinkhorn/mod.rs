@@ -8,7 +8,7 @@ mod problem;
 mod tests;
 
 use ndarray::{Array1, Array2};
-use translearn_core::TransferError;
+use translearn_core::{TransferError, setters};
 
 use crate::check::{check_balanced, check_positive, check_problem};
 use kernel::Scaled;
@@ -148,6 +148,19 @@ struct Progress {
     error: f64,
 }
 
+setters!(Sinkhorn {
+    /// Sets how many iterations there may be.
+    max_iterations: usize,
+    /// Sets the error at which it stops, as a share of the mass.
+    tolerance: f64,
+    /// Sets whether `ε` comes down to its value in steps: fewer iterations where it is small.
+    epsilon_scaling: bool,
+    /// Relaxes the masses of the rows by `ρ`.
+    row_relaxation: Some(f64),
+    /// Relaxes the masses of the columns by `ρ`.
+    column_relaxation: Some(f64),
+});
+
 impl Sinkhorn {
     /// Default parameters for a regularisation.
     pub fn new(regularization: f64) -> Self {
@@ -161,45 +174,10 @@ impl Sinkhorn {
         }
     }
 
-    /// Sets how many iterations there may be.
-    #[must_use]
-    pub fn max_iterations(mut self, max_iterations: usize) -> Self {
-        self.max_iterations = max_iterations;
-        self
-    }
-
-    /// Sets the error at which it stops, as a share of the mass.
-    #[must_use]
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
-
-    /// Sets whether `ε` comes down to its value in steps: fewer iterations where it is small.
-    #[must_use]
-    pub fn epsilon_scaling(mut self, epsilon_scaling: bool) -> Self {
-        self.epsilon_scaling = epsilon_scaling;
-        self
-    }
-
     /// Relaxes the masses of both sides by `ρ`.
     #[must_use]
     pub fn relaxation(self, rho: f64) -> Self {
         self.row_relaxation(rho).column_relaxation(rho)
-    }
-
-    /// Relaxes the masses of the rows by `ρ`.
-    #[must_use]
-    pub fn row_relaxation(mut self, rho: f64) -> Self {
-        self.row_relaxation = Some(rho);
-        self
-    }
-
-    /// Relaxes the masses of the columns by `ρ`.
-    #[must_use]
-    pub fn column_relaxation(mut self, rho: f64) -> Self {
-        self.column_relaxation = Some(rho);
-        self
     }
 
     /// Solves by scalings of a kernel.

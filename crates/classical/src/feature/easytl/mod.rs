@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, Family, Features, Fitted, LearnerNeed, MethodInfo, Needs, Outputs, ParamInfo,
     ParamRange, Prediction, Trace, TransferError, TransferModel, TransferProblem, What,
-    check_prediction_rows, distance::squared_distances, linalg::matmul, transfer_method,
+    check_prediction_rows, distance::squared_distances, linalg::matmul, setters, transfer_method,
 };
 use translearn_learners::PresentClasses;
 
@@ -98,14 +98,12 @@ pub enum EasyTlAlign {
     None,
 }
 
-impl EasyTlParams {
+setters!(EasyTlParams {
     /// Sets what is done to the source first.
-    #[must_use]
-    pub fn align(mut self, align: EasyTlAlign) -> Self {
-        self.align = align;
-        self
-    }
+    align: EasyTlAlign,
+});
 
+impl EasyTlParams {
     fn fit_model(&self, problem: &TransferProblem) -> Result<EasyTl, TransferError> {
         let source = problem.source()?;
         let target = problem.target_features().dense()?;

@@ -15,7 +15,7 @@ use translearn_core::{
     kernel::{Kernel, ResolvedKernel},
     linalg::{matmul, solve},
     seed::derive,
-    transfer_method,
+    setters, transfer_method,
 };
 use translearn_learners::PresentClasses;
 
@@ -134,56 +134,24 @@ impl Default for MedaParams {
     }
 }
 
-impl MedaParams {
+setters!(MedaParams {
     /// Sets the size of the subspaces of the map.
-    #[must_use]
-    pub fn n_components(mut self, n_components: usize) -> Self {
-        self.n_components = Some(n_components);
-        self
-    }
-
+    n_components: Some(usize),
     /// Sets the weight of the discrepancy.
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = lambda;
-        self
-    }
-
+    lambda: f64,
     /// Sets the weight of the graph.
-    #[must_use]
-    pub fn rho(mut self, rho: f64) -> Self {
-        self.rho = rho;
-        self
-    }
-
+    rho: f64,
     /// Sets the weight of the norm.
-    #[must_use]
-    pub fn eta(mut self, eta: f64) -> Self {
-        self.eta = eta;
-        self
-    }
-
+    eta: f64,
     /// Sets the number of neighbours in the graph.
-    #[must_use]
-    pub fn n_neighbours(mut self, n_neighbours: usize) -> Self {
-        self.n_neighbours = n_neighbours;
-        self
-    }
-
+    n_neighbours: usize,
     /// Sets the width of the kernel.
-    #[must_use]
-    pub fn gamma(mut self, gamma: f64) -> Self {
-        self.gamma = gamma;
-        self
-    }
-
+    gamma: f64,
     /// Sets the number of rounds.
-    #[must_use]
-    pub fn n_iterations(mut self, n_iterations: usize) -> Self {
-        self.n_iterations = n_iterations;
-        self
-    }
+    n_iterations: usize,
+});
 
+impl MedaParams {
     fn fit_model(&self, problem: &TransferProblem, seed: u64) -> Result<Fitted, TransferError> {
         let source = problem.source()?;
         let classes = source.labels.classes(INFO.name)?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, Alignment, BaseLearner, DomainMap, Family, Features, FitAlign, MethodInfo,
     Outputs, ParamInfo, ParamRange, TransferError, TransferProblem, What, check_prediction_rows,
-    fit_aligned, transfer_method,
+    fit_aligned, setters, transfer_method,
 };
 
 use self::layer::{Denoising, Layer};
@@ -110,42 +110,20 @@ impl Default for MsdaParams {
     }
 }
 
-impl MsdaParams {
+setters!(MsdaParams {
     /// Sets the probability that a feature is struck out.
-    #[must_use]
-    pub fn noise(mut self, noise: f64) -> Self {
-        self.noise = noise;
-        self
-    }
-
+    noise: f64,
     /// Sets the number of layers.
-    #[must_use]
-    pub fn n_layers(mut self, n_layers: usize) -> Self {
-        self.n_layers = n_layers;
-        self
-    }
-
+    n_layers: usize,
     /// Sets how many of the most frequent features are reconstructed.
-    #[must_use]
-    pub fn n_frequent(mut self, n_frequent: usize) -> Self {
-        self.n_frequent = Some(n_frequent);
-        self
-    }
-
+    n_frequent: Some(usize),
     /// Sets the penalty on the weights.
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = lambda;
-        self
-    }
-
+    lambda: f64,
     /// Sets the base learner.
-    #[must_use]
-    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-        self.learner = learner.into();
-        self
-    }
+    learner: impl Into<BaseLearner>,
+});
 
+impl MsdaParams {
     /// The layers for rows of both domains; the seed draws the groups of `n_frequent`.
     ///
     /// # Errors

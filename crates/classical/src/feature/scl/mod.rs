@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, Alignment, BaseLearner, DomainMap, Family, Features, FitAlign, MethodInfo,
     Needs, Outputs, ParamInfo, ParamRange, TransferError, TransferProblem, What, fit_aligned,
-    linalg::svd_thin, transfer_method,
+    linalg::svd_thin, setters, transfer_method,
 };
 
 use self::predictors::Predictors;
@@ -141,70 +141,28 @@ impl Default for SclParams {
     }
 }
 
-impl SclParams {
+setters!(SclParams {
     /// Sets the number of pivots.
-    #[must_use]
-    pub fn n_pivots(mut self, n_pivots: usize) -> Self {
-        self.n_pivots = Some(n_pivots);
-        self
-    }
-
+    n_pivots: Some(usize),
     /// Sets how pivots are chosen.
-    #[must_use]
-    pub fn pivots(mut self, pivots: PivotChoice) -> Self {
-        self.pivots = pivots;
-        self
-    }
-
+    pivots: PivotChoice,
     /// Sets in how many rows of either domain a pivot occurs at least.
-    #[must_use]
-    pub fn min_count(mut self, min_count: usize) -> Self {
-        self.min_count = min_count;
-        self
-    }
-
+    min_count: usize,
     /// Sets the number of directions.
-    #[must_use]
-    pub fn n_components(mut self, n_components: usize) -> Self {
-        self.n_components = n_components;
-        self
-    }
-
+    n_components: usize,
     /// Sets the penalty of the predictors.
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = lambda;
-        self
-    }
-
+    lambda: f64,
     /// Sets the length of what is appended, by that of the features.
-    #[must_use]
-    pub fn scale(mut self, scale: f64) -> Self {
-        self.scale = scale;
-        self
-    }
-
+    scale: f64,
     /// Sets when a predictor is done.
-    #[must_use]
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
-
+    tolerance: f64,
     /// Sets after how many iterations a predictor fails.
-    #[must_use]
-    pub fn max_iterations(mut self, max_iterations: usize) -> Self {
-        self.max_iterations = max_iterations;
-        self
-    }
-
+    max_iterations: usize,
     /// Sets the base learner.
-    #[must_use]
-    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-        self.learner = learner.into();
-        self
-    }
+    learner: impl Into<BaseLearner>,
+});
 
+impl SclParams {
     /// The pivots of a problem, in ascending order.
     ///
     /// # Errors

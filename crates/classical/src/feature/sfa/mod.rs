@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, Alignment, BaseLearner, DomainMap, Family, Features, FitAlign, MethodInfo,
     Needs, Outputs, ParamInfo, ParamRange, TransferError, TransferProblem, What, fit_aligned,
-    linalg::svd_thin, transfer_method,
+    linalg::svd_thin, setters, transfer_method,
 };
 
 use super::{
@@ -122,42 +122,20 @@ impl Default for SfaParams {
     }
 }
 
-impl SfaParams {
+setters!(SfaParams {
     /// Sets how many features count as independent of the domain.
-    #[must_use]
-    pub fn n_independent(mut self, n_independent: usize) -> Self {
-        self.n_independent = Some(n_independent);
-        self
-    }
-
+    n_independent: Some(usize),
     /// Sets in how many rows of either domain such a feature occurs at least.
-    #[must_use]
-    pub fn min_count(mut self, min_count: usize) -> Self {
-        self.min_count = min_count;
-        self
-    }
-
+    min_count: usize,
     /// Sets the number of eigenvectors.
-    #[must_use]
-    pub fn n_components(mut self, n_components: usize) -> Self {
-        self.n_components = n_components;
-        self
-    }
-
+    n_components: usize,
     /// Sets the weight of the clusters.
-    #[must_use]
-    pub fn gamma(mut self, gamma: f64) -> Self {
-        self.gamma = gamma;
-        self
-    }
-
+    gamma: f64,
     /// Sets the base learner.
-    #[must_use]
-    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-        self.learner = learner.into();
-        self
-    }
+    learner: impl Into<BaseLearner>,
+});
 
+impl SfaParams {
     /// The clusters for two samples.
     ///
     /// # Errors

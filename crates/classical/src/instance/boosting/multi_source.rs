@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, CarriesLabels, Family, MethodInfo, Outputs, TransferProblem, What,
-    transfer_method,
+    setters, transfer_method,
 };
 
 use super::reweighting::{Boosting, Correction, Voters};
@@ -99,21 +99,12 @@ impl Default for MultiSourceTrAdaBoostParams {
     }
 }
 
-impl MultiSourceTrAdaBoostParams {
+setters!(MultiSourceTrAdaBoostParams {
     /// Sets the number of rounds.
-    #[must_use]
-    pub fn n_rounds(mut self, n_rounds: usize) -> Self {
-        self.n_rounds = n_rounds;
-        self
-    }
-
+    n_rounds: usize,
     /// Sets the loss of a row.
-    #[must_use]
-    pub fn loss(mut self, loss: BoostingLoss) -> Self {
-        self.loss = loss;
-        self
-    }
-}
+    loss: BoostingLoss,
+});
 
 weighted_learner!(MultiSourceTrAdaBoostParams);
 

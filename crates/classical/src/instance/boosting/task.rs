@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, CarriesLabels, Family, Fitted, Labelled, Law, MethodInfo, Outputs,
     ParamInfo, ParamRange, Predictor, Sample, Trace, TransferError, TransferProblem, What,
-    seed::derive, transfer_method,
+    seed::derive, setters, transfer_method,
 };
 
 use super::reweighting::TIE;
@@ -96,21 +96,14 @@ impl Default for TaskTrAdaBoostParams {
 /// The least error a vote is computed from.
 const LEAST_ERROR: f64 = 1e-10;
 
-impl TaskTrAdaBoostParams {
+setters!(TaskTrAdaBoostParams {
     /// Sets the number of rounds.
-    #[must_use]
-    pub fn n_rounds(mut self, n_rounds: usize) -> Self {
-        self.n_rounds = n_rounds;
-        self
-    }
-
+    n_rounds: usize,
     /// Sets the vote on its own source above which a hypothesis is a candidate.
-    #[must_use]
-    pub fn min_vote(mut self, min_vote: f64) -> Self {
-        self.min_vote = min_vote;
-        self
-    }
+    min_vote: f64,
+});
 
+impl TaskTrAdaBoostParams {
     /// Rounds of AdaBoost on one source, with their votes there.
     fn source_rounds(
         &self,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, CarriesLabels, Family, MethodInfo, Outputs, ParamInfo, ParamRange,
-    What, transfer_method,
+    What, setters, transfer_method,
 };
 
 use super::reweighting::{Boosting, Correction, Voters};
@@ -107,28 +107,14 @@ impl Default for TrAdaBoostParams {
     }
 }
 
-impl TrAdaBoostParams {
+setters!(TrAdaBoostParams {
     /// Sets the number of rounds.
-    #[must_use]
-    pub fn n_rounds(mut self, n_rounds: usize) -> Self {
-        self.n_rounds = n_rounds;
-        self
-    }
-
+    n_rounds: usize,
     /// Sets the loss of a row.
-    #[must_use]
-    pub fn loss(mut self, loss: BoostingLoss) -> Self {
-        self.loss = loss;
-        self
-    }
-
+    loss: BoostingLoss,
     /// Sets what is done about the drift of weight from source to target.
-    #[must_use]
-    pub fn correction(mut self, correction: Correction) -> Self {
-        self.correction = correction;
-        self
-    }
-}
+    correction: Correction,
+});
 
 weighted_learner!(TrAdaBoostParams);
 

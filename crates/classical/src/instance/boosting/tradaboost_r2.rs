@@ -4,7 +4,7 @@ use ndarray::{Array1, s};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, CarriesLabels, Family, Fitted, Law, MethodInfo, Outputs, Sample,
-    Trace, TransferError, TransferProblem, What, seed::derive, transfer_method,
+    Trace, TransferError, TransferProblem, What, seed::derive, setters, transfer_method,
 };
 
 use super::regression::{REGRESSION_LOSS, RegressionLoss, WeightedMedian, log_beta, tree};
@@ -94,21 +94,14 @@ impl Default for TrAdaBoostR2Params {
     }
 }
 
-impl TrAdaBoostR2Params {
+setters!(TrAdaBoostR2Params {
     /// Sets the number of rounds.
-    #[must_use]
-    pub fn n_rounds(mut self, n_rounds: usize) -> Self {
-        self.n_rounds = n_rounds;
-        self
-    }
-
+    n_rounds: usize,
     /// Sets the loss of a row.
-    #[must_use]
-    pub fn loss(mut self, loss: RegressionLoss) -> Self {
-        self.loss = loss;
-        self
-    }
+    loss: RegressionLoss,
+});
 
+impl TrAdaBoostR2Params {
     fn boost(&self, problem: &TransferProblem, seed: u64) -> Result<Fitted, TransferError> {
         let rows = pooled_rows(problem)?;
         let values = rows.labels.values(INFO.name)?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, CarriesLabels, Family, Features, Fitted, Labels, Law, MethodInfo,
     Outputs, ParamInfo, ParamRange, Trace, TransferError, TransferProblem, What, seed::derive,
-    transfer_method,
+    setters, transfer_method,
 };
 
 use super::N_ROUNDS;
@@ -114,35 +114,16 @@ impl Default for TwoStageTrAdaBoostR2Params {
     }
 }
 
-impl TwoStageTrAdaBoostR2Params {
+setters!(TwoStageTrAdaBoostR2Params {
     /// Sets the number of steps.
-    #[must_use]
-    pub fn n_steps(mut self, n_steps: usize) -> Self {
-        self.n_steps = n_steps;
-        self
-    }
-
+    n_steps: usize,
     /// Sets the number of rounds of AdaBoost.R2.
-    #[must_use]
-    pub fn n_rounds(mut self, n_rounds: usize) -> Self {
-        self.n_rounds = n_rounds;
-        self
-    }
-
+    n_rounds: usize,
     /// Sets the number of folds.
-    #[must_use]
-    pub fn n_folds(mut self, n_folds: usize) -> Self {
-        self.n_folds = n_folds;
-        self
-    }
-
+    n_folds: usize,
     /// Sets the loss of a row.
-    #[must_use]
-    pub fn loss(mut self, loss: RegressionLoss) -> Self {
-        self.loss = loss;
-        self
-    }
-}
+    loss: RegressionLoss,
+});
 
 /// Errors this near each other, relative to the smaller, are equal, so that rounding does not choose a step.
 const TIE: f64 = 1e-10;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Family, Fitted, MethodInfo, Trace, TransferError, TransferProblem,
-    What, transfer_method,
+    What, setters, transfer_method,
 };
 
 use super::model::{CombinedSources, Densities, mixture};
@@ -104,21 +104,14 @@ impl Default for DistributionWeightedParams {
     }
 }
 
-impl DistributionWeightedParams {
+setters!(DistributionWeightedParams {
     /// Sets the width of the densities.
-    #[must_use]
-    pub fn gamma(mut self, gamma: f64) -> Self {
-        self.gamma = Some(gamma);
-        self
-    }
-
+    gamma: Some(f64),
     /// Sets the base learner.
-    #[must_use]
-    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-        self.learner = learner.into();
-        self
-    }
+    learner: impl Into<BaseLearner>,
+});
 
+impl DistributionWeightedParams {
     fn combine(&self, problem: &TransferProblem, seed: u64) -> Result<Fitted, TransferError> {
         let predictors = fit_sources(&self.learner, problem, seed)?;
         let densities = Densities::of_sources(problem, self.gamma)?;

@@ -4,7 +4,7 @@ use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Family, Fitted, MethodInfo, ParamInfo, ParamRange, Trace,
-    TransferError, TransferProblem, What, transfer_method,
+    TransferError, TransferProblem, What, setters, transfer_method,
 };
 
 use super::model::{CombinedSources, Densities, mixture};
@@ -104,28 +104,16 @@ impl Default for SourceEnsembleParams {
     }
 }
 
-impl SourceEnsembleParams {
+setters!(SourceEnsembleParams {
     /// Sets how the sources are weighted.
-    #[must_use]
-    pub fn weights(mut self, weights: EnsembleWeights) -> Self {
-        self.weights = weights;
-        self
-    }
-
+    weights: EnsembleWeights,
     /// Sets the width of the densities.
-    #[must_use]
-    pub fn gamma(mut self, gamma: f64) -> Self {
-        self.gamma = Some(gamma);
-        self
-    }
-
+    gamma: Some(f64),
     /// Sets the base learner.
-    #[must_use]
-    pub fn learner(mut self, learner: impl Into<BaseLearner>) -> Self {
-        self.learner = learner.into();
-        self
-    }
+    learner: impl Into<BaseLearner>,
+});
 
+impl SourceEnsembleParams {
     fn combine(&self, problem: &TransferProblem, seed: u64) -> Result<Fitted, TransferError> {
         let predictors = fit_sources(&self.learner, problem, seed)?;
         let weights = match self.weights {

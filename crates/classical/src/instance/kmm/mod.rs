@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Family, MethodInfo, Outputs, ParamInfo, ParamRange, SourceWeighter,
     SourceWeights, Trace, TransferError, TransferProblem, What, fit_reweighted, kernel::Kernel,
-    transfer_method,
+    setters, transfer_method,
 };
 
 use super::ratio::{RATIO_PARAMETERS, ratio_builders};
@@ -115,42 +115,20 @@ impl Default for KmmParams {
     }
 }
 
-impl KmmParams {
+setters!(KmmParams {
     /// Sets the kernel.
-    #[must_use]
-    pub fn kernel(mut self, kernel: MeanKernel) -> Self {
-        self.kernel = kernel;
-        self
-    }
-
+    kernel: MeanKernel,
     /// Sets the width of the kernel.
-    #[must_use]
-    pub fn gamma(mut self, gamma: f64) -> Self {
-        self.gamma = Some(gamma);
-        self
-    }
-
+    gamma: Some(f64),
     /// Sets the largest weight.
-    #[must_use]
-    pub fn bound(mut self, bound: f64) -> Self {
-        self.bound = bound;
-        self
-    }
-
+    bound: f64,
     /// Sets the slack of the sum of the weights.
-    #[must_use]
-    pub fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = Some(epsilon);
-        self
-    }
-
+    epsilon: Some(f64),
     /// Sets the largest relative violation of the optimality conditions.
-    #[must_use]
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
+    tolerance: f64,
+});
 
+impl KmmParams {
     /// The quadratic program of a problem.
     ///
     /// # Errors

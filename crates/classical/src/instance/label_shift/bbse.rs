@@ -10,7 +10,7 @@ use translearn_core::{
 };
 
 use super::cross_fit::CrossFitted;
-use super::{Classes, N_FOLDS, fold_builder};
+use super::{Classes, N_FOLDS};
 use crate::instance::{logistic, weighted_learner, weighting_needs};
 
 /// Parameters of black box shift estimation (BBSE): the weights of the classes under which a learner's confusions in the
@@ -82,7 +82,10 @@ impl Default for BbseParams {
     }
 }
 
-fold_builder!(BbseParams);
+translearn_core::setters!(BbseParams {
+    /// Sets the parts of the cross-fitting.
+    n_folds: usize,
+});
 weighted_learner!(BbseParams);
 
 impl SourceWeighter for BbseParams {

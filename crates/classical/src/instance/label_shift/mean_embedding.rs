@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Family, MethodInfo, Outputs, ParamInfo, ParamRange, SourceWeighter,
-    SourceWeights, TransferError, TransferProblem, What, fit_reweighted, kernel::Kernel,
+    SourceWeights, TransferError, TransferProblem, What, fit_reweighted, kernel::Kernel, setters,
     transfer_method,
 };
 
@@ -82,21 +82,12 @@ impl Default for MmdTargetShiftParams {
     }
 }
 
-impl MmdTargetShiftParams {
+setters!(MmdTargetShiftParams {
     /// Sets the width of the kernel.
-    #[must_use]
-    pub fn gamma(mut self, gamma: f64) -> Self {
-        self.gamma = Some(gamma);
-        self
-    }
-
+    gamma: Some(f64),
     /// Sets the largest violation of the optimality conditions.
-    #[must_use]
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
-}
+    tolerance: f64,
+});
 
 weighted_learner!(MmdTargetShiftParams);
 

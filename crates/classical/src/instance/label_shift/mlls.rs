@@ -8,7 +8,7 @@ use translearn_core::{
 
 use super::calibration::Calibration;
 use super::cross_fit::CrossFitted;
-use super::{Classes, N_FOLDS, fold_builder};
+use super::{Classes, N_FOLDS};
 use crate::instance::mixture::fit_mixture;
 use crate::instance::{logistic, weighted_learner, weighting_needs};
 
@@ -91,7 +91,10 @@ impl Default for MllsParams {
 /// How far the mean log-likelihood may be from its maximum.
 const TOLERANCE: f64 = 1e-12;
 
-fold_builder!(MllsParams);
+translearn_core::setters!(MllsParams {
+    /// Sets the parts of the cross-fitting.
+    n_folds: usize,
+});
 weighted_learner!(MllsParams);
 
 impl SourceWeighter for MllsParams {

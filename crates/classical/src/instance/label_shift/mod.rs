@@ -93,18 +93,3 @@ impl Classes {
         }
     }
 }
-
-/// The builder of [`N_FOLDS`].
-macro_rules! fold_builder {
-    ($params:ty) => {
-        impl $params {
-            /// Sets the parts of the cross-fitting.
-            #[must_use]
-            pub fn n_folds(mut self, n_folds: usize) -> Self {
-                self.n_folds = n_folds;
-                self
-            }
-        }
-    };
-}
-use fold_builder;

@@ -4,12 +4,12 @@ use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Family, MethodInfo, Outputs, ParamInfo, ParamRange, SourceWeighter,
-    SourceWeights, TransferError, TransferProblem, What, fit_reweighted, linalg::gram,
+    SourceWeights, TransferError, TransferProblem, What, fit_reweighted, linalg::gram, setters,
     transfer_method,
 };
 
 use super::cross_fit::CrossFitted;
-use super::{Classes, N_FOLDS, fold_builder};
+use super::{Classes, N_FOLDS};
 use crate::instance::mixture::nonnegative_minimum;
 use crate::instance::{logistic, weighted_learner, weighting_needs};
 
@@ -94,16 +94,13 @@ impl Default for RllsParams {
     }
 }
 
-impl RllsParams {
+setters!(RllsParams {
+    /// Sets the parts of the cross-fitting.
+    n_folds: usize,
     /// Sets the penalty.
-    #[must_use]
-    pub fn lambda(mut self, lambda: f64) -> Self {
-        self.lambda = Some(lambda);
-        self
-    }
-}
+    lambda: Some(f64),
+});
 
-fold_builder!(RllsParams);
 weighted_learner!(RllsParams);
 
 fn default_penalty(n_classes: usize, n_source: usize) -> f64 {
