@@ -49,6 +49,7 @@ fn all_are_understood() {
         ("newsgroups-tradaboost", 3 * 6 * 10),
         ("office-caltech-1nn", 12 * 3),
         ("office-caltech-coral", 12 * 6),
+        ("office-caltech-coral-20", 12 * 3 * 20),
         ("office-caltech-easytl", 12 * 4),
         ("office-caltech-gfk", 12 * 4),
         ("office-caltech-jda", 12 * 5),
