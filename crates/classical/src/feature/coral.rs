@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, Alignment, BaseLearner, DomainMap, Family, Features, FitAlign, MethodInfo,
     Outputs, ParamInfo, ParamRange, TransferError, TransferProblem, What, fit_aligned,
-    linalg::{LinalgError, covariance, covariance_ledoit_wolf, inv_sqrtm_spd, matmul, sqrtm_spd},
+    linalg::{
+        LinalgError, Moments, covariance, covariance_ledoit_wolf, inv_sqrtm_spd, matmul, sqrtm_spd,
+    },
     setters, transfer_method,
 };
 
@@ -40,7 +42,8 @@ use super::{logistic, map_needs, times};
 ///
 /// # Shapes and cost
 ///
-/// Source `n_s x d`, target `n_t x d`; `A` is `d x d`. O((n_s + n_t) d² + d³).
+/// Source `n_s x d`, target `n_t x d`; `A` is `d x d`. O((n_s + n_t) d² + d³). Domains that do not fit into memory are
+/// read once, block by block, into [`Moments`], from which [`fit_moments`](Self::fit_moments) makes the map.
 ///
 /// # Errors
 ///
@@ -128,26 +131,85 @@ impl CoralParams {
         target: &Array2<f64>,
     ) -> Result<Array2<f64>, TransferError> {
         let regular = |x: &Array2<f64>, what: &str| -> Result<Array2<f64>, TransferError> {
-            if x.nrows() < 2 {
-                return Err(TransferError::TooFewRows {
-                    what: what.to_owned(),
-                    rows: x.nrows(),
-                    needed: 2,
-                });
+            check_rows(what, x.nrows())?;
+            match self.lambda {
+                None => Ok(covariance_ledoit_wolf(x)?.0),
+                Some(lambda) => Ok(ridged(covariance(x)?, lambda)),
             }
-            let Some(lambda) = self.lambda else {
-                return Ok(covariance_ledoit_wolf(x)?.0);
-            };
-            let mut c = covariance(x)?;
-            c.diag_mut().mapv_inplace(|v| v + lambda);
-            Ok(c)
         };
-        let (whiten, colour): (Result<_, TransferError>, Result<_, TransferError>) = rayon::join(
-            || Ok(inv_sqrtm_spd(&regular(source, "source")?)?),
-            || Ok(sqrtm_spd(&regular(target, "target")?)?),
-        );
-        Ok(matmul(&whiten?, &colour?)?)
+        recolour(|| regular(source, "source"), || regular(target, "target"))
     }
+
+    /// The recolouring of two domains of which only the moments are at hand, because their rows do not fit into memory.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use translearn_classical::feature::Coral;
+    /// use translearn_core::linalg::Moments;
+    ///
+    /// let (mut source, mut target) = (Moments::new(1), Moments::new(1));
+    /// for block in [array![[0.0], [2.0]], array![[4.0]]] {
+    ///     source.add(&block)?;
+    ///     target.add(&(2.0 * block))?;
+    /// }
+    /// let coral = Coral::params().lambda(1e-9).fit_moments(&source, &target)?;
+    /// assert!((coral.matrix()[[0, 0]] - 2.0).abs() < 1e-6);
+    /// # Ok::<(), translearn_core::TransferError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`TransferError::Unsupported`] when `lambda` is `null`, because the shrinkage needs the rows; otherwise as
+    /// [`recolouring`](Self::recolouring).
+    pub fn fit_moments(&self, source: &Moments, target: &Moments) -> Result<Coral, TransferError> {
+        let lambda = self.lambda.ok_or_else(|| TransferError::Unsupported {
+            method: "coral with lambda = null (the shrinkage of Ledoit and Wolf)".to_owned(),
+            needs: "all rows, or a lambda of your own".to_owned(),
+            has: "moments".to_owned(),
+        })?;
+        let widths = (source.means().len(), target.means().len());
+        if widths.0 != widths.1 {
+            return Err(TransferError::FeatureMismatch {
+                left: "source".to_owned(),
+                left_features: widths.0,
+                right: "target".to_owned(),
+                right_features: widths.1,
+            });
+        }
+        let regular = |moments: &Moments, what: &str| -> Result<Array2<f64>, TransferError> {
+            check_rows(what, moments.n_rows())?;
+            Ok(ridged(moments.covariance()?, lambda))
+        };
+        let a = recolour(|| regular(source, "source"), || regular(target, "target"))?;
+        Ok(Coral { a })
+    }
+}
+
+fn check_rows(what: &str, rows: usize) -> Result<(), TransferError> {
+    if rows < 2 {
+        return Err(TransferError::TooFewRows {
+            what: what.to_owned(),
+            rows,
+            needed: 2,
+        });
+    }
+    Ok(())
+}
+
+fn ridged(mut covariance: Array2<f64>, lambda: f64) -> Array2<f64> {
+    covariance.diag_mut().mapv_inplace(|v| v + lambda);
+    covariance
+}
+
+/// `C_S^{-1/2} C_T^{1/2}`.
+fn recolour(
+    source: impl FnOnce() -> Result<Array2<f64>, TransferError> + Send,
+    target: impl FnOnce() -> Result<Array2<f64>, TransferError> + Send,
+) -> Result<Array2<f64>, TransferError> {
+    let (whiten, colour): (Result<_, TransferError>, Result<_, TransferError>) = rayon::join(
+        || Ok(inv_sqrtm_spd(&source()?)?),
+        || Ok(sqrtm_spd(&target()?)?),
+    );
+    Ok(matmul(&whiten?, &colour?)?)
 }
 
 impl FitAlign for CoralParams {

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use translearn_core::{
     Domain, DomainMap, Features, FitAlign, LabelSpace, Labels, Task, TransferProblem,
     kernel::Kernel,
-    linalg::{covariance, covariance_ledoit_wolf, eigh_generalized, gram, svd_thin},
+    linalg::{Moments, covariance, covariance_ledoit_wolf, eigh_generalized, gram, svd_thin},
     seed,
 };
 
@@ -51,6 +51,14 @@ proptest! {
         let ridged = |x: &Array2<f64>| covariance(x).unwrap() + Array2::<f64>::eye(d) * 0.5;
         let residual = a.t().dot(&ridged(&source)).dot(&a) - ridged(&target);
         prop_assert!(largest(&residual) < 1e-9 * largest(&ridged(&target)), "{residual:?}");
+
+        let moments = |x: &Array2<f64>| {
+            let mut moments = Moments::new(d);
+            x.axis_chunks_iter(Axis(0), 7).for_each(|block| moments.add(&block).unwrap());
+            moments
+        };
+        let in_blocks = Coral::params().lambda(0.5).fit_moments(&moments(&source), &moments(&target)).unwrap();
+        prop_assert!(largest(&(in_blocks.matrix() - &a)) < 1e-9 * largest(&a));
     }
 
     /// More columns than rows: without shrinkage there would be nothing to invert.

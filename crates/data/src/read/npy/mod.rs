@@ -1,5 +1,9 @@
 //! NumPy's `npy`: one array.
 
+mod blocks;
+
+pub use blocks::{Blocks, blocks};
+
 use std::path::Path;
 
 use super::array::{ByteOrder, ElementType, Layout, NumericArray, Storage, count};
@@ -39,6 +43,44 @@ pub fn read(path: &Path) -> Result<Value, DataError> {
 /// # Errors
 /// [`DataError::Malformed`] with the byte, or with promised and found sizes.
 pub fn parse(path: &Path, name: &str, bytes: &[u8]) -> Result<Value, DataError> {
+    let (header, end) = head(path, name, bytes)?;
+    let data = &bytes[end..];
+    let Some(descr) = header.descr else {
+        return Ok(Value::Other("a record array".to_owned()));
+    };
+    match descr.kind() {
+        Kind::Number(element) => {
+            let storage = Storage {
+                element,
+                order: descr.order,
+                layout: header.layout,
+            };
+            NumericArray::new(path, name, header.shape, storage, data.to_vec()).map(Value::Numeric)
+        }
+        Kind::Strings { unit } => {
+            let width = descr.size.checked_mul(unit);
+            let needs = width.and_then(|width| count(&header.shape)?.checked_mul(width));
+            match width {
+                Some(width) if width > 0 && needs == Some(data.len()) => Ok(Value::Text(
+                    data.chunks_exact(width)
+                        .map(|cell| string(cell, unit, descr.order))
+                        .collect(),
+                )),
+                _ => Err(DataError::malformed(
+                    path,
+                    "npy",
+                    Position::Byte(end as u64),
+                    "as many strings as the shape says",
+                    format!("{} bytes in `{name}`", data.len()),
+                )),
+            }
+        }
+        Kind::Other => Ok(Value::Other(format!("an array of dtype {}", descr.text))),
+    }
+}
+
+/// What stands before the numbers, and where they begin.
+fn head(path: &Path, name: &str, bytes: &[u8]) -> Result<(Header, usize), DataError> {
     let fail = |at: usize, expected: &str, found: String| {
         DataError::malformed(path, "npy", Position::Byte(at as u64), expected, found)
     };
@@ -81,43 +123,7 @@ pub fn parse(path: &Path, name: &str, bytes: &[u8]) -> Result<Value, DataError> 
             String::from_utf8_lossy(text).trim_end().to_owned(),
         )
     })?;
-
-    let layout = if header.fortran_order {
-        Layout::ColumnMajor
-    } else {
-        Layout::RowMajor
-    };
-    let data = &bytes[end..];
-    let Some(descr) = header.descr else {
-        return Ok(Value::Other("a record array".to_owned()));
-    };
-    match descr.kind() {
-        Kind::Number(element) => {
-            let storage = Storage {
-                element,
-                order: descr.order,
-                layout,
-            };
-            NumericArray::new(path, name, header.shape, storage, data.to_vec()).map(Value::Numeric)
-        }
-        Kind::Strings { unit } => {
-            let width = descr.size.checked_mul(unit);
-            let needs = width.and_then(|width| count(&header.shape)?.checked_mul(width));
-            match width {
-                Some(width) if width > 0 && needs == Some(data.len()) => Ok(Value::Text(
-                    data.chunks_exact(width)
-                        .map(|cell| string(cell, unit, descr.order))
-                        .collect(),
-                )),
-                _ => Err(fail(
-                    end,
-                    "as many strings as the shape says",
-                    format!("{} bytes in `{name}`", data.len()),
-                )),
-            }
-        }
-        Kind::Other => Ok(Value::Other(format!("an array of dtype {}", descr.text))),
-    }
+    Ok((header, end))
 }
 
 /// A fixed-width string without its padding of zeros.
@@ -203,7 +209,7 @@ impl Descr {
 struct Header {
     /// `None` for the list form of record arrays.
     descr: Option<Descr>,
-    fortran_order: bool,
+    layout: Layout,
     shape: Vec<usize>,
 }
 
@@ -243,7 +249,10 @@ impl Header {
         match (descr, fortran_order, shape) {
             (Some(descr), Some(fortran_order), Some(shape)) => Ok(Self {
                 descr,
-                fortran_order,
+                layout: match fortran_order {
+                    true => Layout::ColumnMajor,
+                    false => Layout::RowMajor,
+                },
                 shape,
             }),
             _ => Err((literal.at, "all of the keys descr, fortran_order, shape")),
