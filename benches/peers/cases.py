@@ -27,8 +27,17 @@ SIZES = {
     "coral": (4000, 4000, 800, 0),
     "sa": (4000, 4000, 800, 0),
     "tca": (1000, 1000, 100, 0),
+    # C→A of Office-Caltech.
+    "jda": (1123, 958, 800, 10),
+    "meda": (1123, 958, 800, 10),
     "kmm": (1000, 1000, 20, 0),
+    # Every target row is a centre, so that all sides have the same functions.
+    "kliep": (1000, 300, 20, 0),
+    "ulsif": (1000, 1000, 20, 0),
     "tradaboost": (5000, 200, 50, 2),
+    "emd": (2000, 2000, 2, 0),
+    "sinkhorn": (2000, 2000, 2, 0),
+    "sinkhorn-small": (2000, 2000, 2, 0),
     "logistic": (20000, 0, 100, 10),
     "tree": (20000, 0, 50, 5),
 }
@@ -36,8 +45,15 @@ QUICK_SIZES = {
     "coral": (400, 400, 80, 0),
     "sa": (400, 400, 80, 0),
     "tca": (150, 150, 20, 0),
+    "jda": (150, 120, 40, 3),
+    "meda": (150, 120, 40, 3),
     "kmm": (150, 150, 10, 0),
+    "kliep": (150, 60, 10, 0),
+    "ulsif": (150, 150, 10, 0),
     "tradaboost": (500, 60, 10, 2),
+    "emd": (150, 150, 2, 0),
+    "sinkhorn": (150, 150, 2, 0),
+    "sinkhorn-small": (100, 100, 2, 0),
     "logistic": (1000, 0, 20, 4),
     "tree": (1000, 0, 10, 3),
 }
@@ -56,8 +72,28 @@ def draw(case: str, size: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
             return rng.normal(size=(n, d)) * spectrum @ directions
 
         arrays = {"xs": sample(n_source), "xt": sample(n_target)}
-    elif case in ("tca", "kmm"):
-        shift = 0.3 if case == "kmm" else 0.5
+    elif case in ("jda", "meda"):
+        # Counts of words: a class uses some words more, and so does a domain.
+        classes = rng.gamma(0.3, size=(n_classes, d))
+        domains = np.exp(0.7 * rng.normal(size=(2, d)))
+
+        def counted(n, domain):
+            y = np.arange(n) % n_classes
+            rates = (classes[y] + 0.3) * domains[domain]
+            counts = rng.poisson(300.0 * rates / rates.sum(axis=1, keepdims=True))
+            x = counts / counts.sum(axis=1, keepdims=True)
+            return (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-12), y.astype(float)
+
+        xs, ys = counted(n_source, 0)
+        xt, yt = counted(n_target, 1)
+        arrays = {"xs": xs, "ys": ys, "xt": xt, "yt": yt}
+    elif case in ("emd", "sinkhorn", "sinkhorn-small"):
+        xs, xt = rng.normal(size=(n_source, d)), 1.0 + 0.5 * rng.normal(size=(n_target, d))
+        cost = ((xs[:, None, :] - xt[None, :, :]) ** 2).sum(axis=2)
+        a, b = rng.random(n_source) + 0.5, rng.random(n_target) + 0.5
+        arrays = {"cost": cost / np.median(cost), "a": a / a.sum(), "b": b / b.sum()}
+    elif case in ("tca", "kmm", "kliep", "ulsif"):
+        shift = 0.5 if case == "tca" else 0.3
         arrays = {
             "xs": rng.normal(size=(n_source, d)),
             "xt": shift + 0.8 * rng.normal(size=(n_target, d)),
@@ -96,9 +132,11 @@ class Judge:
     """Figures of merit of a case; what does not depend on the outputs is computed once."""
 
     def __init__(self, case: str, arrays: dict[str, np.ndarray]):
-        self.figures = getattr(self, case)
+        # Cases with one judge share its name: `sinkhorn-small` is judged as `sinkhorn`.
+        name = case.partition("-")[0]
+        self.figures = getattr(self, name)
         self.arrays = arrays
-        getattr(self, f"prepare_{case}", lambda: None)()
+        getattr(self, f"prepare_{name}", lambda: None)()
 
     # CORAL: the covariance of the mapped source is the target's.
 
@@ -192,6 +230,47 @@ class Judge:
             middle = 0.5 * (low + high)
             low, high = (middle, high) if clipped(middle).sum() > goal else (low, middle)
         return clipped(high)
+
+    # KLIEP: the mean log-likelihood of the target rows, which only a side itself can tell, from its functions.
+
+    def kliep(self, out):
+        return [Figure("−mean log-likelihood", -out["likelihood"].item())] + self.ulsif(out)
+
+    # Density ratios: the distance to the ratio of the densities that the rows were drawn from, for information.
+
+    def prepare_kliep(self):
+        xs, d = self.arrays["xs"], self.arrays["xs"].shape[1]
+        log_ratio = 0.5 * (xs**2).sum(axis=1) - 0.5 * (((xs - 0.3) / 0.8) ** 2).sum(axis=1) - d * np.log(0.8)
+        self.ratio = np.exp(log_ratio)
+        self.ratio /= self.ratio.mean()
+
+    prepare_ulsif = prepare_kliep
+
+    def ulsif(self, out):
+        weights = out["weights"].ravel()
+        error = np.sqrt(((weights / weights.mean() - self.ratio) ** 2).mean())
+        return [Figure("distance to the ratio", error, np.inf)]
+
+    # Transport: the cost, and how far the masses are from those asked for.
+
+    def emd(self, out):
+        return [Figure("⟨C,P⟩", (out["plan"] * self.arrays["cost"]).sum()), self.masses(out)]
+
+    def sinkhorn(self, out):
+        return [self.masses(out), Figure("⟨C,P⟩", (out["plan"] * self.arrays["cost"]).sum(), np.inf)]
+
+    def masses(self, out):
+        rows = np.abs(out["plan"].sum(axis=1) - self.arrays["a"].ravel()).sum()
+        columns = np.abs(out["plan"].sum(axis=0) - self.arrays["b"].ravel()).sum()
+        return Figure("error of the masses", max(rows, columns), 1.0)
+
+    # Methods as a whole: the share of wrong labels on the target, for information.
+
+    def jda(self, out):
+        wrong = (out["predicted"].ravel() != self.arrays["yt"].ravel()).mean()
+        return [Figure("target error", wrong, np.inf)]
+
+    meda = jda
 
     # TrAdaBoost: no objective; the share of wrong labels on target rows held out.
 

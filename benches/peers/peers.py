@@ -147,6 +147,60 @@ class AdaptKmm(Adapt):
         return {"weights": self.weights[:, None]}
 
 
+def likelihood(model_functions, alphas):
+    """The mean log-likelihood of the target rows under a ratio whose mean at the source rows is 1."""
+    source, target = (functions @ np.ravel(alphas) for functions in model_functions)
+    return {
+        "weights": source[:, None],
+        "likelihood": np.array([[np.log(target).mean() - np.log(source.mean())]]),
+    }
+
+
+def gaussians(peer, centers):
+    from sklearn.metrics.pairwise import rbf_kernel
+
+    return [rbf_kernel(x, centers, gamma=1.0 / peer.xs.shape[1]) for x in (peer.xs, peer.xt)]
+
+
+class SkadaKliep(Skada):
+    def run(self):
+        from skada._reweight import KLIEPReweightAdapter
+
+        gamma, n_centers = 1.0 / self.x.shape[1], len(self.xt)
+        self.model = KLIEPReweightAdapter(gamma=gamma, n_centers=n_centers, random_state=0)
+        self.model.fit(self.x, sample_domain=self.domain)
+        self.weights = self.model.compute_weights(self.x, sample_domain=self.domain)
+
+    def export(self):
+        return likelihood(gaussians(self, self.model.centers_), self.model.alpha_)
+
+
+class AdaptKliep(Adapt):
+    def run(self):
+        from adapt.instance_based import KLIEP
+
+        gamma, max_centers = 1.0 / self.xs.shape[1], len(self.xt)
+        self.model = KLIEP(gamma=gamma, max_centers=max_centers, verbose=0, random_state=0)
+        self.weights = self.model.fit_weights(self.xs, self.xt)
+
+    def export(self):
+        return likelihood(gaussians(self, self.model.centers_), self.model.alphas_)
+
+
+class AdaptUlsif(Adapt):
+    def run(self):
+        from adapt.instance_based import ULSIF
+
+        # As many widths and penalties as ours tries by itself.
+        widths = list(10.0 ** np.arange(-2.0, 1.5, 0.5) / self.xs.shape[1])
+        penalties = [1e-3, 1e-2, 1e-1, 1.0, 10.0]
+        self.model = ULSIF(gamma=widths, lambdas=penalties, verbose=0, random_state=0)
+        self.weights = self.model.fit_weights(self.xs, self.xt)
+
+    def export(self):
+        return {"weights": np.reshape(self.weights, (-1, 1))}
+
+
 class AdaptTrAdaBoost(Adapt):
     def run(self):
         from adapt.instance_based import TrAdaBoost
@@ -193,6 +247,65 @@ class ScikitTree(ScikitLearn):
         return {"shares": self.model.predict_proba(self.xs)}
 
 
+class Pot(Peer):
+    distribution = "pot"
+
+    def __init__(self, arrays):
+        self.cost = arrays["cost"]
+        self.masses = arrays["a"].ravel(), arrays["b"].ravel()
+
+    def run(self):
+        self.plan = self.solve(*self.masses, self.cost)
+
+    def export(self):
+        return {"plan": self.plan}
+
+
+class PotEmd(Pot):
+    def solve(self, a, b, cost):
+        import ot
+
+        return ot.emd(a, b, cost, numItermax=10_000_000)
+
+
+class PotSinkhorn(Pot):
+    def solve(self, a, b, cost):
+        import ot
+
+        # The default looks at the error every tenth iteration; it is never reached.
+        return ot.sinkhorn(a, b, cost, 0.05, method="sinkhorn", numItermax=200, stopThr=0.0)
+
+
+class PotSinkhornLog(Pot):
+    def solve(self, a, b, cost):
+        import ot
+
+        return ot.sinkhorn(a, b, cost, 0.001, method="sinkhorn_log", numItermax=200, stopThr=0.0)
+
+
+class Plain(Peer):
+    distribution = "numpy"
+
+    def export(self):
+        return {"predicted": self.predicted.astype(float).reshape(-1, 1)}
+
+
+class PlainJda(Plain):
+    def run(self):
+        from plain import jda
+
+        n_components = min(100, self.xs.shape[1])
+        labels = self.arrays["ys"].ravel().astype(int)
+        self.predicted = jda(self.xs, labels, self.xt, n_components)
+
+
+class PlainMeda(Plain):
+    def run(self):
+        from plain import meda
+
+        self.predicted = meda(self.xs, self.arrays["ys"].ravel().astype(int), self.xt)
+
+
 PEERS = {
     ("coral", "skada"): SkadaCoral,
     ("coral", "adapt"): AdaptCoral,
@@ -202,6 +315,14 @@ PEERS = {
     ("tca", "adapt"): AdaptTca,
     ("kmm", "skada"): SkadaKmm,
     ("kmm", "adapt"): AdaptKmm,
+    ("jda", "numpy"): PlainJda,
+    ("meda", "numpy"): PlainMeda,
+    ("kliep", "skada"): SkadaKliep,
+    ("kliep", "adapt"): AdaptKliep,
+    ("ulsif", "adapt"): AdaptUlsif,
+    ("emd", "pot"): PotEmd,
+    ("sinkhorn", "pot"): PotSinkhorn,
+    ("sinkhorn-small", "pot"): PotSinkhornLog,
     ("tradaboost", "adapt"): AdaptTrAdaBoost,
     ("logistic", "scikit-learn"): ScikitLogistic,
     ("tree", "scikit-learn"): ScikitTree,

@@ -111,10 +111,10 @@ def aligned(lines):
 class Record:
     """What a comparison found. It is written after every row, so that a run that is broken off leaves what it has."""
 
-    def __init__(self, arguments, threads, prefix="", **settings):
+    def __init__(self, arguments, shown_threads, prefix="", **settings):
         started = datetime.datetime.now(datetime.timezone.utc)
         load = os.getloadavg()[0]
-        print(f"{platform.machine()}, {os.cpu_count()} processors, load {load:.1f}, {threads} on")
+        print(f"{platform.machine()}, {os.cpu_count()} processors, load {load:.1f}, {shown_threads} on")
         print(f"both sides, median (smallest to largest) of {arguments.runs} interleaved runs", flush=True)
         if load > 0.5:
             print("something else is running: times are too long, ratios less certain", flush=True)

@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result};
 use ndarray::{Array2, Axis};
-use translearn_classical::instance::{BoostingLoss, KmmParams, TrAdaBoostParams};
+use translearn_classical::instance::{
+    BoostingLoss, KliepParams, KmmParams, TrAdaBoostParams, UlsifParams,
+};
 use translearn_core::{
     Domain, Features, LabelSpace, Labels, SourceWeighter, Task, TransferMethod, TransferProblem,
 };
@@ -17,7 +19,7 @@ pub(crate) struct Kmm(pub(crate) Domains);
 impl Case for Kmm {
     fn run(&self, settings: Settings) -> Result<Run> {
         let (source, target) = self.0.copy();
-        let mut params = KmmParams::default().gamma(1.0 / source.n_columns() as f64);
+        let mut params = KmmParams::default().gamma(width(&source));
         if let Some(tolerance) = settings.tolerance {
             params = params.tolerance(tolerance);
         }
@@ -26,6 +28,58 @@ impl Case for Kmm {
         Ok(Run {
             elapsed,
             export: Box::new(move || Ok(vec![("weights", weights.insert_axis(Axis(1)))])),
+        })
+    }
+}
+
+/// A width for all sides.
+fn width(source: &Features) -> f64 {
+    1.0 / source.n_columns() as f64
+}
+
+#[derive(Debug)]
+pub(crate) struct Kliep(pub(crate) Domains);
+
+impl Case for Kliep {
+    fn run(&self, settings: Settings) -> Result<Run> {
+        let (source, target) = self.0.copy();
+        let mut params = KliepParams::default()
+            .gamma(width(&source))
+            .n_centers(target.n_rows());
+        if let Some(tolerance) = settings.tolerance {
+            params = params.tolerance(tolerance);
+        }
+        let (elapsed, found) = timed(|| Ok(params.source_weights(&problem(source, target)?, 0)?))?;
+        Ok(Run {
+            elapsed,
+            export: Box::new(move || {
+                let objective = found
+                    .trace
+                    .series
+                    .get("objective")
+                    .and_then(|values| values.last())
+                    .context("kliep has no objective")?;
+                Ok(vec![
+                    ("weights", found.weights.insert_axis(Axis(1))),
+                    ("likelihood", Array2::from_elem((1, 1), *objective)),
+                ])
+            }),
+        })
+    }
+}
+
+/// Width and penalty chosen from its grid of 35 by leave-one-out.
+#[derive(Debug)]
+pub(crate) struct Ulsif(pub(crate) Domains);
+
+impl Case for Ulsif {
+    fn run(&self, _: Settings) -> Result<Run> {
+        let (source, target) = self.0.copy();
+        let params = UlsifParams::default();
+        let (elapsed, found) = timed(|| Ok(params.source_weights(&problem(source, target)?, 0)?))?;
+        Ok(Run {
+            elapsed,
+            export: Box::new(move || Ok(vec![("weights", found.weights.insert_axis(Axis(1)))])),
         })
     }
 }

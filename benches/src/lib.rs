@@ -7,6 +7,7 @@ mod inputs;
 mod instance;
 mod learner;
 mod maps;
+mod transport;
 
 use std::time::{Duration, Instant};
 
@@ -16,12 +17,19 @@ use ndarray::Array2;
 pub use inputs::Inputs;
 
 /// The names of all cases.
-pub const CASES: [&str; 7] = [
+pub const CASES: [&str; 14] = [
     "coral",
     "sa",
     "tca",
+    "jda",
+    "meda",
     "kmm",
+    "kliep",
+    "ulsif",
     "tradaboost",
+    "emd",
+    "sinkhorn",
+    "sinkhorn-small",
     "logistic",
     "tree",
 ];
@@ -64,6 +72,19 @@ pub fn prepare(name: &str, inputs: Inputs) -> Result<Box<dyn Case>> {
         "sa" => Box::new(maps::SubspaceAlignment(maps::Domains::new(&inputs)?)),
         "tca" => Box::new(maps::Tca(maps::Domains::new(&inputs)?)),
         "kmm" => Box::new(instance::Kmm(maps::Domains::new(&inputs)?)),
+        "jda" => Box::new(maps::Adapted::jda(&inputs)?),
+        "meda" => Box::new(maps::Adapted::meda(&inputs)?),
+        "kliep" => Box::new(instance::Kliep(maps::Domains::new(&inputs)?)),
+        "ulsif" => Box::new(instance::Ulsif(maps::Domains::new(&inputs)?)),
+        "emd" => Box::new(transport::Emd(transport::Masses::new(&inputs)?)),
+        "sinkhorn" => Box::new(transport::Entropic {
+            masses: transport::Masses::new(&inputs)?,
+            regularization: 0.05,
+        }),
+        "sinkhorn-small" => Box::new(transport::Entropic {
+            masses: transport::Masses::new(&inputs)?,
+            regularization: 0.001,
+        }),
         "tradaboost" => Box::new(instance::TrAdaBoost::new(&inputs)?),
         "logistic" => Box::new(learner::Logistic(learner::Weighted::new(&inputs)?)),
         "tree" => Box::new(learner::Tree(learner::Weighted::new(&inputs)?)),

@@ -1,12 +1,13 @@
 //! Feature transfer: the map and both domains mapped.
 
 use anyhow::{Context, Result};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use translearn_classical::feature::{
-    ComponentKernel, CoralParams, SubspaceAlignmentParams, TcaParams,
+    ComponentKernel, CoralParams, JdaParams, MedaParams, SubspaceAlignmentParams, TcaParams,
 };
 use translearn_core::{
-    Domain, DomainMap, Features, FitAlign, LabelSpace, Labels, Task, TransferProblem,
+    Domain, DomainMap, Features, FitAlign, LabelSpace, Labels, Task, TransferMethod,
+    TransferProblem,
 };
 
 use crate::{Case, Inputs, Run, Settings, timed};
@@ -34,8 +35,12 @@ impl Domains {
 
 /// The problem of two domains; the labels of the source are of no account.
 pub(crate) fn problem(source: Features, target: Features) -> Result<TransferProblem> {
-    let space = LabelSpace::numbered(1);
     let labels = Labels::Classes(ndarray::Array1::zeros(source.n_rows()));
+    labelled_problem(source, labels, target)
+}
+
+fn labelled_problem(source: Features, labels: Labels, target: Features) -> Result<TransferProblem> {
+    let space = LabelSpace::numbered(labels.n_codes());
     let domain = |name: &str, features| Domain {
         name: name.to_owned(),
         features,
@@ -126,6 +131,61 @@ impl Case for Tca {
         Ok(Run {
             elapsed,
             export: Box::new(move || Ok(vec![("coefficients", coefficients(&*map)?)])),
+        })
+    }
+}
+
+/// A method as a whole: the classes of the target rows that it ends at.
+#[derive(Debug)]
+pub(crate) struct Adapted {
+    domains: Domains,
+    labels: Labels,
+    method: Box<dyn TransferMethod>,
+}
+
+impl Adapted {
+    /// Joint distribution adaptation as the tables on images have it: ten rounds, 100 components.
+    pub(crate) fn jda(inputs: &Inputs) -> Result<Self> {
+        let domains = Domains::new(inputs)?;
+        // As many components as there are columns at the small sizes.
+        let n_components = 100.min(domains.source.n_columns());
+        let method = JdaParams::default()
+            .kernel(ComponentKernel::Primal)
+            .n_components(n_components);
+        Self::new(domains, inputs, Box::new(method))
+    }
+
+    /// Manifold embedded distribution alignment with the parameters of its paper.
+    pub(crate) fn meda(inputs: &Inputs) -> Result<Self> {
+        let domains = Domains::new(inputs)?;
+        Self::new(domains, inputs, Box::new(MedaParams::default()))
+    }
+
+    fn new(domains: Domains, inputs: &Inputs, method: Box<dyn TransferMethod>) -> Result<Self> {
+        Ok(Self {
+            domains,
+            labels: inputs.classes("ys")?,
+            method,
+        })
+    }
+}
+
+impl Case for Adapted {
+    fn run(&self, _: Settings) -> Result<Run> {
+        let ((source, target), labels) = (self.domains.copy(), self.labels.clone());
+        let (elapsed, predicted) = timed(|| {
+            let problem = labelled_problem(source, labels, target)?;
+            let fitted = self.method.fit(&problem, 0)?;
+            Ok(fitted.model.predict(problem.target_features())?.labels)
+        })?;
+        Ok(Run {
+            elapsed,
+            export: Box::new(move || {
+                let classes = predicted
+                    .classes("the classes of the target")?
+                    .mapv(|class| class as f64);
+                Ok(vec![("predicted", classes.insert_axis(Axis(1)))])
+            }),
         })
     }
 }

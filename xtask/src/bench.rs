@@ -18,7 +18,7 @@ const DEEP: &str = "deep";
 const DEEP_PACKAGE: &str = "translearn-deep";
 const OURS_DEEP: &str = "beside_pytorch";
 
-/// Time translearn beside ADAPT, skada, scikit-learn and PyTorch, or alone.
+/// Time translearn beside ADAPT, skada, POT, scikit-learn and PyTorch, or alone.
 ///
 /// The peers are installed from PyPI, at pinned versions, into `target/bench/venv` on the first run (2 GB; `PYTHON`
 /// names another interpreter than `python3`). Both sides get the same arrays and two threads and take turns; the table
@@ -29,7 +29,8 @@ const OURS_DEEP: &str = "beside_pytorch";
 /// `--torch-python` names an interpreter that has it. See `docs/benchmarks.md`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// coral, sa, tca, kmm, tradaboost, logistic, tree; all of these when none is named. Or deep.
+    /// coral, sa, tca, jda, meda, kmm, kliep, ulsif, tradaboost, emd, sinkhorn, sinkhorn-small, logistic, tree; all of
+    /// these when none is named. Or deep.
     names: Vec<String>,
     /// Interleaved runs of each side.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]

@@ -1,0 +1,100 @@
+"""JDA and MEDA as one writes them in NumPy and SciPy from the papers: whole matrices, no shortcuts that the papers lack."""
+
+import numpy as np
+import scipy.linalg
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import LinearSVC
+
+
+def unit(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def discrepancy(ys, guess, n_target, share):
+    """The matrix M over its norm: (1 - share) of the domains against share of the classes; none guessed: of the domains."""
+    n_classes = int(ys.max()) + 1
+    e = np.concatenate([np.full(len(ys), 1.0 / len(ys)), np.full(n_target, -1.0 / n_target)])
+    m = np.outer(e, e) * n_classes * (1.0 if guess is None else 1.0 - share)
+    if guess is not None:
+        for label in range(n_classes):
+            source, target = ys == label, guess == label
+            if source.any() and target.any():
+                e = np.concatenate([source / source.sum(), -(target / target.sum())])
+                m = m + share * np.outer(e, e)
+    return m / np.linalg.norm(m, "fro")
+
+
+def nearest(source, ys, target, neighbours=1):
+    return KNeighborsClassifier(neighbours).fit(source, ys).predict(target)
+
+
+def jda(xs, ys, xt, n_components, weight=1.0, rounds=10):
+    x = unit(np.vstack([xs, xt]))
+    n = len(x)
+    centring = np.eye(n) - np.full((n, n), 1.0 / n)
+    scatter = x.T @ centring @ x
+    guess = None
+    for _ in range(rounds):
+        m = discrepancy(ys, guess, len(xt), 0.5)
+        penalty = x.T @ m @ x + weight * np.eye(x.shape[1])
+        last = (x.shape[1] - n_components, x.shape[1] - 1)
+        _, a = scipy.linalg.eigh(scatter, penalty, subset_by_index=last)
+        z = unit(x @ (a / np.linalg.norm(a, axis=0)))
+        guess = nearest(z[: len(xs)], ys, z[len(xs) :])
+    return guess
+
+
+def geodesic_root(xs, xt, k):
+    """The square root of the geodesic flow kernel between the first k principal directions."""
+    ps, pt = (scipy.linalg.svd(x - x.mean(axis=0))[2].T for x in (xs, xt))
+    rest, ps, pt = ps[:, k:], ps[:, :k], pt[:, :k]
+    u1, cosine, v = scipy.linalg.svd(ps.T @ pt)
+    v = v.T
+    theta = np.arccos(np.clip(cosine, -1.0, 1.0))
+    u2 = -(rest @ (rest.T @ pt @ v)) / np.maximum(np.sin(theta), 1e-20)
+    twice = np.maximum(2.0 * theta, 1e-20)
+    sine = np.where(theta < 1e-10, 1.0, np.sin(twice) / twice)
+    middle = np.where(theta < 1e-10, 0.0, (np.cos(twice) - 1.0) / twice)
+    first, last = ps @ u1, u2
+    g = (
+        (first * (1.0 + sine)) @ first.T
+        + (first * middle) @ last.T
+        + (last * middle) @ first.T
+        + (last * (1.0 - sine)) @ last.T
+    )
+    return np.real(scipy.linalg.sqrtm(g))
+
+
+def distance(a, b):
+    """The proxy A-distance, from the training error of a linear support vector machine."""
+    x = np.vstack([a, b])
+    y = np.concatenate([np.zeros(len(a)), np.ones(len(b))])
+    error = (LinearSVC(max_iter=1000).fit(x, y).predict(x) != y).mean()
+    return max(0.0, 2.0 * (1.0 - 2.0 * error))
+
+
+def meda(xs, ys, xt, k=20, weight=10.0, rho=1.0, eta=0.1, neighbours=10, gamma=0.5, rounds=10):
+    z = unit(np.vstack([xs, xt]) @ geodesic_root(xs, xt, k))
+    zs, zt = z[: len(xs)], z[len(xs) :]
+    n, n_classes = len(z), int(ys.max()) + 1
+    cosines = z @ z.T
+    near = np.zeros((n, n), bool)
+    order = np.argsort(-cosines, axis=1)[:, :neighbours]
+    near[np.arange(n)[:, None], order] = True
+    w = np.where(near & near.T, cosines, 0.0)
+    root = 1.0 / np.sqrt(w.sum(axis=1))
+    laplacian = np.eye(n) - root[:, None] * w * root
+    kernel = np.exp(-gamma * np.maximum(2.0 - 2.0 * cosines, 0.0))
+    labelled = np.diag(np.concatenate([np.ones(len(xs)), np.zeros(len(xt))]))
+    y = np.zeros((n, n_classes))
+    y[np.arange(len(xs)), ys] = 1.0
+    guess = nearest(zs, ys, zt)
+    whole = distance(zs, zt)
+    for _ in range(rounds):
+        both = [c for c in range(n_classes) if (ys == c).any() and (guess == c).any()]
+        classes = np.mean([distance(zs[ys == c], zt[guess == c]) for c in both])
+        m = discrepancy(ys, guess, len(xt), classes / (classes + whole))
+        left = (labelled + weight * m + rho * laplacian) @ kernel + eta * np.eye(n)
+        beta = scipy.linalg.solve(left, labelled @ y)
+        guess = (kernel @ beta)[len(xs) :].argmax(axis=1)
+    return guess
