@@ -55,6 +55,7 @@ fn all_are_understood() {
         ("office-caltech-jda", 12 * 5),
         ("office-caltech-meda", 12 * 3),
         ("office-caltech-rbf", 12 * 3),
+        ("office-caltech-sources", 4 * 5 * 10),
         ("office-caltech-tca", 12 * 4),
         // Thirty-three methods and three baselines on two tasks, nineteen and three on the third.
         ("quickstart", 3 * (2 * 36 + 22)),
