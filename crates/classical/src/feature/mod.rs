@@ -6,6 +6,7 @@ pub mod coral;
 mod discrepancy;
 mod easytl;
 pub mod feda;
+pub mod fmmd;
 mod gfk;
 mod jda;
 mod meda;
@@ -27,6 +28,7 @@ pub use components::{ComponentKernel, Components};
 pub use coral::{Coral, CoralForm, CoralParams};
 pub use easytl::{EasyTl, EasyTlAlign, EasyTlParams};
 pub use feda::{Feda, FedaParams};
+pub use fmmd::{Fmmd, FmmdKernel, FmmdParams};
 pub use gfk::{Gfk, GfkParams};
 pub use jda::{Jda, JdaParams};
 pub use meda::{Meda, MedaParams};
@@ -59,6 +61,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<OptimalTransportParams>(),
         MethodEntry::of::<FedaParams>(),
         MethodEntry::of::<PredParams>(),
+        MethodEntry::of::<FmmdParams>(),
         MethodEntry::of::<MsdaParams>(),
         MethodEntry::of::<SclParams>(),
         MethodEntry::of::<SfaParams>(),
