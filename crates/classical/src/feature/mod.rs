@@ -9,13 +9,18 @@ pub mod feda;
 pub mod fmmd;
 mod gfk;
 mod jda;
+mod jgsa;
 mod meda;
 pub mod msda;
 mod optimal_transport;
 pub mod pred;
 mod presence;
 mod principal;
+mod projection;
 mod rounds;
+mod scatter;
+#[cfg(test)]
+mod scatter_tests;
 pub mod scl;
 pub mod sfa;
 pub mod subspace_alignment;
@@ -31,10 +36,12 @@ pub use feda::{Feda, FedaParams};
 pub use fmmd::{Fmmd, FmmdKernel, FmmdParams};
 pub use gfk::{Gfk, GfkParams};
 pub use jda::{Jda, JdaParams};
+pub use jgsa::{Jgsa, JgsaParams};
 pub use meda::{Meda, MedaParams};
 pub use msda::{Msda, MsdaParams};
 pub use optimal_transport::{OptimalTransport, OptimalTransportParams, TransportPlan};
 pub use pred::{Pred, PredParams};
+pub use projection::SpanKernel;
 pub use scl::{PivotChoice, Scl, SclParams};
 pub use sfa::{Sfa, SfaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
@@ -56,6 +63,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<TcaParams>(),
         MethodEntry::of::<JdaParams>(),
         MethodEntry::of::<BdaParams>(),
+        MethodEntry::of::<JgsaParams>(),
         MethodEntry::of::<EasyTlParams>(),
         MethodEntry::of::<MedaParams>(),
         MethodEntry::of::<OptimalTransportParams>(),
