@@ -18,6 +18,7 @@ mod presence;
 mod principal;
 mod projection;
 mod rounds;
+mod sca;
 mod scatter;
 #[cfg(test)]
 mod scatter_tests;
@@ -42,6 +43,7 @@ pub use msda::{Msda, MsdaParams};
 pub use optimal_transport::{OptimalTransport, OptimalTransportParams, TransportPlan};
 pub use pred::{Pred, PredParams};
 pub use projection::SpanKernel;
+pub use sca::{Sca, ScaParams};
 pub use scl::{PivotChoice, Scl, SclParams};
 pub use sfa::{Sfa, SfaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
@@ -64,6 +66,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<JdaParams>(),
         MethodEntry::of::<BdaParams>(),
         MethodEntry::of::<JgsaParams>(),
+        MethodEntry::of::<ScaParams>(),
         MethodEntry::of::<EasyTlParams>(),
         MethodEntry::of::<MedaParams>(),
         MethodEntry::of::<OptimalTransportParams>(),

@@ -3,13 +3,13 @@
 use ndarray::{Array1, Array2, Axis, concatenate, s};
 use proptest::prelude::*;
 use translearn_core::{
-    DomainMap, Features, FitAlign,
+    Domain, DomainMap, Features, FitAlign, LabelSpace, Labels, Task, TransferProblem,
     kernel::Kernel,
     linalg::{covariance, eigh_generalized, solve},
 };
 
 use super::{
-    JgsaParams, SpanKernel,
+    JgsaParams, ScaParams, SpanKernel,
     discrepancy::{Discrepancy, of_mean},
     scatter::ClassScatter,
     tests::{gaussian, largest, problem},
@@ -169,4 +169,78 @@ proptest! {
             prop_assert!((ours - optimum).abs() <= 1e-6 * (1.0 + optimum), "{ours} against {optimum}");
         }
     }
+
+    /// The matrices of the documentation with every scatter as a sum over pairs, for several sources and some labelled
+    /// target rows.
+    #[test]
+    fn sca_solves_the_pencil_of_the_paper(
+        d in 2usize..20, n_sources in 1usize..4, n_known in 0usize..4, seed in 0u64..500, rbf: bool,
+        beta in 0.0f64..1.0, delta in 0.0f64..20.0,
+    ) {
+        let mut x: Vec<Array2<f64>> = (0..n_sources)
+            .map(|place| apart(4 + place, d, (place, n_sources + 1), seed))
+            .collect();
+        let classes: Vec<Vec<usize>> = x.iter().map(|x| (0..x.nrows()).map(|row| row % 3).collect()).collect();
+        x.push(apart(6, d, (n_sources, n_sources + 1), seed));
+        let known: Vec<usize> = (0..n_known).map(|row| (row + 1) % 3).collect();
+        let kernel = if rbf { SpanKernel::Rbf } else { SpanKernel::Linear };
+        let params = ScaParams::default()
+            .n_components(2)
+            .beta(beta)
+            .delta(delta)
+            .kernel(kernel)
+            .gamma(2.0)
+            .normalize(false);
+        let map = params.fit_align(&of_several(&x, &classes, &known), 0).unwrap().map;
+        let mapped = |x: &Array2<f64>| map.map_target(&x.clone().into()).unwrap().dense().unwrap().into_owned();
+
+        let sizes: Vec<usize> = x.iter().map(Array2::nrows).collect();
+        let views: Vec<_> = x.iter().map(Array2::view).collect();
+        let x = concatenate(Axis(0), &views).unwrap();
+        let (rows, penalty) = rows_and_penalty(&x, rbf);
+        let n = rows.nrows();
+        let labelled = n - sizes[n_sources] + n_known;
+        let classes: Vec<usize> = classes.into_iter().flatten().chain(known).collect();
+        let (within, between) = naive_scatter(&rows.slice(s![..labelled, ..]).to_owned(), &classes);
+        let ends = sizes.iter().scan(0, |end, size| {
+            *end += size;
+            Some(*end)
+        });
+        let means: Vec<Array1<f64>> = ends
+            .zip(&sizes)
+            .map(|(end, size)| rows.slice(s![end - size..end, ..]).mean_axis(Axis(0)).unwrap())
+            .collect();
+        let means = ndarray::stack(Axis(0), &means.iter().map(Array1::view).collect::<Vec<_>>()).unwrap();
+        let m = sizes.len() as f64;
+        let numerator = pairwise(&rows, |_, _| 0.5 / (n * n) as f64) * (1.0 - beta) + between * beta;
+        let denominator = pairwise(&means, |_, _| 0.5 / (m * m)) * delta + within + &penalty;
+        let optimum = eigh_generalized(&numerator, &denominator).unwrap().largest(2).unwrap().0;
+
+        let w = match rbf {
+            false => mapped(&Array2::eye(d)),
+            true => solve(&rows, &mapped(&x)).unwrap(),
+        };
+        let lengths = w.t().dot(&denominator).dot(&w);
+        prop_assert!(largest(&(lengths - Array2::<f64>::eye(2))) < 1e-6);
+        for (ours, optimum) in quotients(&numerator, &denominator, &w).iter().zip(&optimum) {
+            prop_assert!((ours - optimum).abs() <= 1e-6 * (1.0 + optimum), "{ours} against {optimum}");
+        }
+    }
+}
+
+/// Sources with all their labels and a target, the last, with those of its first rows.
+fn of_several(x: &[Array2<f64>], classes: &[Vec<usize>], known: &[usize]) -> TransferProblem {
+    let domain = |x: &Array2<f64>| Domain {
+        name: "rows".into(),
+        features: x.clone().into(),
+    };
+    let labels = |classes: &[usize]| Labels::Classes(classes.to_vec().into());
+    let space = LabelSpace::numbered(3);
+    let sources = x.iter().zip(classes);
+    let sources = sources
+        .map(|(x, of_x)| (domain(x), Task::labelled(space.clone(), labels(of_x))))
+        .collect();
+    let rows = (0..known.len()).collect();
+    let target = Task::partly_labelled(space.clone(), rows, labels(known));
+    TransferProblem::from_parts(sources, (domain(&x[x.len() - 1]), target)).unwrap()
 }
