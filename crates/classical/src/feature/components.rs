@@ -10,6 +10,8 @@ use translearn_core::{
     linalg::{LinalgError, eigh, eigh_largest_of, gram, matmul, svd_thin, unit_columns},
 };
 
+use super::projection::check_components;
+
 /// How rows become the vectors that components are taken of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -116,29 +118,15 @@ impl ComponentProblem {
         k: usize,
     ) -> Result<Components, TransferError> {
         let m = self.f.ncols();
-        if k == 0 || k > m {
-            return Err(TransferError::InvalidParameter {
-                name: "n_components".to_owned(),
-                value: k.to_string(),
-                range: format!("integer in [1, {m}] (the rank of the data)"),
-            });
-        }
+        check_components(k, m)?;
         let whiten = InverseRoot::new(&matmul(&self.f.t(), indicators)?, lambda)?;
-        // As an operator first: multiplying the matrix out costs more than the few pairs that are wanted.
         let operator = |v: &Array2<f64>| {
-            let scattered = self.centred_product(&whiten.apply(v)?)?;
+            let scattered = self.centred_product(v)?;
             // It is centred: `(H F)ᵀ` and `Fᵀ` do the same to it.
-            whiten.apply(&matmul(&self.f.t(), &scattered)?)
+            matmul(&self.f.t(), &scattered)
         };
-        let leading = match eigh_largest_of(m, k, operator)? {
-            Some((_, leading)) => leading,
-            None => {
-                let scatter = self.scatter.get_or_init(|| gram(self.centred()));
-                let whitened = whiten.apply(&whiten.apply(scatter)?.t().to_owned())?;
-                eigh(&whitened)?.largest(k)?.1
-            }
-        };
-        let mut coefficients = whiten.apply(&leading)?;
+        let scatter = || self.scatter.get_or_init(|| gram(self.centred()));
+        let mut coefficients = whiten.largest(m, k, operator, scatter)?;
         unit_columns(&mut coefficients);
         Ok(Components {
             normalize: self.normalize,
@@ -169,19 +157,19 @@ impl ComponentProblem {
 }
 
 /// Each column less its mean.
-fn centred(x: &Array2<f64>) -> Array2<f64> {
+pub(super) fn centred(x: &Array2<f64>) -> Array2<f64> {
     x - &x.mean_axis(Axis(0)).unwrap_or_default()
 }
 
 /// `(λ I + Q Qᵀ)^{-1/2} = λ^{-1/2} I + W diag(δ) Wᵀ` with `Q = W diag(σ) Zᵀ` and `δ = (λ + σ²)^{-1/2} - λ^{-1/2}`.
-struct InverseRoot {
+pub(super) struct InverseRoot {
     w: Array2<f64>,
     delta: Array1<f64>,
     base: f64,
 }
 
 impl InverseRoot {
-    fn new(q: &Array2<f64>, lambda: f64) -> Result<Self, LinalgError> {
+    pub(super) fn new(q: &Array2<f64>, lambda: f64) -> Result<Self, LinalgError> {
         let svd = svd_thin(q)?;
         let base = lambda.sqrt().recip();
         let delta = svd
@@ -197,6 +185,27 @@ impl InverseRoot {
     fn apply(&self, x: &Array2<f64>) -> Result<Array2<f64>, LinalgError> {
         let inner = matmul(&self.w.t(), x)? * self.delta.view().insert_axis(Axis(1));
         Ok(x * self.base + matmul(&self.w, &inner)?)
+    }
+
+    /// The `k` solutions of largest `μ` in `S a = μ (λ I + Q Qᵀ) a` for a symmetric `S` (`m x m`), given as what it
+    /// does to columns and, should that not do, as a matrix.
+    pub(super) fn largest<'a>(
+        &self,
+        m: usize,
+        k: usize,
+        apply: impl Fn(&Array2<f64>) -> Result<Array2<f64>, LinalgError>,
+        matrix: impl FnOnce() -> &'a Array2<f64>,
+    ) -> Result<Array2<f64>, LinalgError> {
+        // As an operator first: multiplying the matrix out costs more than the few pairs that are wanted.
+        let whitened = |v: &Array2<f64>| self.apply(&apply(&self.apply(v)?)?);
+        let leading = match eigh_largest_of(m, k, whitened)? {
+            Some((_, leading)) => leading,
+            None => {
+                let whitened = self.apply(&self.apply(matrix())?.t().to_owned())?;
+                eigh(&whitened)?.largest(k)?.1
+            }
+        };
+        self.apply(&leading)
     }
 }
 

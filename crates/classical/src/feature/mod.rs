@@ -6,15 +6,22 @@ pub mod coral;
 mod discrepancy;
 mod easytl;
 pub mod feda;
+pub mod fmmd;
 mod gfk;
 mod jda;
+mod jgsa;
 mod meda;
 pub mod msda;
 mod optimal_transport;
 pub mod pred;
 mod presence;
 mod principal;
+mod projection;
 mod rounds;
+mod sca;
+mod scatter;
+#[cfg(test)]
+mod scatter_tests;
 pub mod scl;
 pub mod sfa;
 pub mod subspace_alignment;
@@ -27,12 +34,16 @@ pub use components::{ComponentKernel, Components};
 pub use coral::{Coral, CoralForm, CoralParams};
 pub use easytl::{EasyTl, EasyTlAlign, EasyTlParams};
 pub use feda::{Feda, FedaParams};
+pub use fmmd::{Fmmd, FmmdKernel, FmmdParams};
 pub use gfk::{Gfk, GfkParams};
 pub use jda::{Jda, JdaParams};
+pub use jgsa::{Jgsa, JgsaParams};
 pub use meda::{Meda, MedaParams};
 pub use msda::{Msda, MsdaParams};
 pub use optimal_transport::{OptimalTransport, OptimalTransportParams, TransportPlan};
 pub use pred::{Pred, PredParams};
+pub use projection::SpanKernel;
+pub use sca::{Sca, ScaParams};
 pub use scl::{PivotChoice, Scl, SclParams};
 pub use sfa::{Sfa, SfaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
@@ -54,11 +65,14 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<TcaParams>(),
         MethodEntry::of::<JdaParams>(),
         MethodEntry::of::<BdaParams>(),
+        MethodEntry::of::<JgsaParams>(),
+        MethodEntry::of::<ScaParams>(),
         MethodEntry::of::<EasyTlParams>(),
         MethodEntry::of::<MedaParams>(),
         MethodEntry::of::<OptimalTransportParams>(),
         MethodEntry::of::<FedaParams>(),
         MethodEntry::of::<PredParams>(),
+        MethodEntry::of::<FmmdParams>(),
         MethodEntry::of::<MsdaParams>(),
         MethodEntry::of::<SclParams>(),
         MethodEntry::of::<SfaParams>(),

@@ -1,6 +1,6 @@
 //! Rounds of predicting the target's classes and adapting to them.
 
-use ndarray::{Array1, Array2, s};
+use ndarray::{Array1, s};
 use translearn_core::{
     Alignment, BaseLearner, Features, Labels, ParamInfo, ParamRange, Sample, Trace, TransferError,
     TransferProblem, seed::derive,
@@ -88,8 +88,10 @@ impl ComponentRounds<'_> {
             },
             |round, map| {
                 let z = components.transform(map)?;
+                let source = Features::Dense(z.slice(s![..n_source, ..]).to_owned());
+                let target = Features::Dense(z.slice(s![n_source.., ..]).to_owned());
                 let seed = derive(seed, &["round", &round.to_string()]);
-                self.predict_target(problem, &z, n_source, seed)
+                predict_target(self.owner, self.learner, problem, &source, &target, seed)
             },
         )?;
         Ok(Alignment {
@@ -97,24 +99,24 @@ impl ComponentRounds<'_> {
             trace,
         })
     }
+}
 
-    /// Known target labels as they are, the others predicted by the learner on the mapped rows.
-    fn predict_target(
-        &self,
-        problem: &TransferProblem,
-        z: &Array2<f64>,
-        n_source: usize,
-        seed: u64,
-    ) -> Result<Array1<usize>, TransferError> {
-        let source = Features::Dense(z.slice(s![..n_source, ..]).to_owned());
-        let target = Features::Dense(z.slice(s![n_source.., ..]).to_owned());
-        let known = problem.target_task();
-        let rows = source.stack(&target.select_rows(&known.rows))?;
-        let labels = problem.source()?.labels.join(&known.labels)?;
-        let sample = Sample::new(&rows, &labels, problem.n_classes())?;
-        let prediction = self.learner.fit_boxed(&sample, seed)?.predict(&target)?;
-        let mut predicted = prediction.labels.classes(self.owner)?.clone();
-        keep_known(problem, &mut predicted);
-        Ok(predicted)
-    }
+/// The classes of the target: known ones as they are, the others predicted by the learner on the mapped rows. `owner`
+/// is the name of the method, for errors.
+pub(super) fn predict_target(
+    owner: &str,
+    learner: &BaseLearner,
+    problem: &TransferProblem,
+    source: &Features,
+    target: &Features,
+    seed: u64,
+) -> Result<Array1<usize>, TransferError> {
+    let known = problem.target_task();
+    let rows = source.stack(&target.select_rows(&known.rows))?;
+    let labels = problem.source()?.labels.join(&known.labels)?;
+    let sample = Sample::new(&rows, &labels, problem.n_classes())?;
+    let prediction = learner.fit_boxed(&sample, seed)?.predict(target)?;
+    let mut predicted = prediction.labels.classes(owner)?.clone();
+    keep_known(problem, &mut predicted);
+    Ok(predicted)
 }

@@ -14,14 +14,18 @@ use super::{
     principal::principal_components,
 };
 
-fn gaussian(n: usize, d: usize, shift: f64, scale: f64, seed: u64) -> Array2<f64> {
+pub(super) fn gaussian(n: usize, d: usize, shift: f64, scale: f64, seed: u64) -> Array2<f64> {
     let mut rng = seed::rng(seed);
     let mix = Array2::from_shape_simple_fn((d, d), || rng.normal());
     let x = Array2::from_shape_simple_fn((n, d), || rng.normal());
     x.dot(&mix) * scale + shift
 }
 
-fn problem(source: Array2<f64>, labels: Vec<usize>, target: Array2<f64>) -> TransferProblem {
+pub(super) fn problem(
+    source: Array2<f64>,
+    labels: Vec<usize>,
+    target: Array2<f64>,
+) -> TransferProblem {
     let space = LabelSpace::numbered(3);
     let domain = |name: &str, x: Array2<f64>| Domain {
         name: name.into(),
@@ -37,7 +41,7 @@ fn problem(source: Array2<f64>, labels: Vec<usize>, target: Array2<f64>) -> Tran
     .unwrap()
 }
 
-fn largest(x: &Array2<f64>) -> f64 {
+pub(super) fn largest(x: &Array2<f64>) -> f64 {
     x.fold(0.0, |a: f64, b| a.max(b.abs()))
 }
 
