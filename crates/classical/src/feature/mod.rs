@@ -31,6 +31,7 @@ pub use gfk::{Gfk, GfkParams};
 pub use jda::{Jda, JdaParams};
 pub use meda::{Meda, MedaParams};
 pub use msda::{Msda, MsdaParams};
+pub(crate) use optimal_transport::shared_images;
 pub use optimal_transport::{OptimalTransport, OptimalTransportParams, TransportPlan};
 pub use pred::{Pred, PredParams};
 pub use scl::{PivotChoice, Scl, SclParams};

@@ -5,6 +5,7 @@ mod basis;
 mod boosting;
 mod combination;
 mod content;
+mod gradual_self_training;
 mod kernel_density_ratio;
 mod kliep;
 pub mod kmm;
@@ -12,6 +13,7 @@ pub mod label_shift;
 mod logistic_ratio;
 mod mixture;
 mod nearest_neighbour;
+mod pseudo_labels;
 mod ratio;
 #[cfg(test)]
 mod ratio_tests;
@@ -35,6 +37,7 @@ pub use combination::{
     CombinedSources, Densities, DistributionWeighted, DistributionWeightedParams, EnsembleWeights,
     SourceEnsemble, SourceEnsembleParams,
 };
+pub use gradual_self_training::{GradualSelfTraining, GradualSelfTrainingParams};
 pub use kernel_density_ratio::{Bandwidth, KernelDensityRatio, KernelDensityRatioParams};
 pub use kliep::{Kliep, KliepParams};
 pub use kmm::{Kmm, KmmParams};
@@ -64,6 +67,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<SourceEnsembleParams>(),
         MethodEntry::of::<DistributionWeightedParams>(),
         MethodEntry::of::<SelfTrainingParams>(),
+        MethodEntry::of::<GradualSelfTrainingParams>(),
         MethodEntry::of::<AuxParams>(),
         MethodEntry::of::<KmmParams>(),
         MethodEntry::of::<KliepParams>(),
