@@ -10,6 +10,7 @@ mod kernel_density_ratio;
 mod kliep;
 pub mod kmm;
 pub mod label_shift;
+mod linear_discrepancy;
 mod logistic_ratio;
 mod mixture;
 mod nearest_neighbour;
@@ -44,6 +45,7 @@ pub use kmm::{Kmm, KmmParams};
 pub use label_shift::{
     Bbse, BbseParams, Mlls, MllsParams, MmdTargetShift, MmdTargetShiftParams, Rlls, RllsParams,
 };
+pub use linear_discrepancy::{LinearDiscrepancy, LinearDiscrepancyParams};
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
 pub use self_training::{SelfTraining, SelfTrainingParams};
@@ -76,6 +78,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<LogisticRatioParams>(),
         MethodEntry::of::<KernelDensityRatioParams>(),
         MethodEntry::of::<NearestNeighbourParams>(),
+        MethodEntry::of::<LinearDiscrepancyParams>(),
         MethodEntry::of::<BbseParams>(),
         MethodEntry::of::<RllsParams>(),
         MethodEntry::of::<MllsParams>(),
