@@ -40,6 +40,7 @@ pub use jda::{Jda, JdaParams};
 pub use jgsa::{Jgsa, JgsaParams};
 pub use meda::{Meda, MedaParams};
 pub use msda::{Msda, MsdaParams};
+pub(crate) use optimal_transport::shared_images;
 pub use optimal_transport::{OptimalTransport, OptimalTransportParams, TransportPlan};
 pub use pred::{Pred, PredParams};
 pub use projection::SpanKernel;

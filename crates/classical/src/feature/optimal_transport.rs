@@ -187,7 +187,10 @@ impl FitAlign for OptimalTransportParams {
 }
 
 /// The mean image of all rows that are alike: a plan may send them to different places, a map cannot.
-fn shared_images(rows: &Features, mut images: Array2<f64>) -> Result<Array2<f64>, TransferError> {
+pub(crate) fn shared_images(
+    rows: &Features,
+    mut images: Array2<f64>,
+) -> Result<Array2<f64>, TransferError> {
     let first_alike = nearest(rows, rows, 1)?.indices.remove_axis(Axis(1));
     let mut counts = vec![0.0; images.nrows()];
     for (row, &first) in first_alike.iter().enumerate() {

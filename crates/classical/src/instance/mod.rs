@@ -5,13 +5,16 @@ mod basis;
 mod boosting;
 mod combination;
 mod content;
+mod gradual_self_training;
 mod kernel_density_ratio;
 mod kliep;
 pub mod kmm;
 pub mod label_shift;
+mod linear_discrepancy;
 mod logistic_ratio;
 mod mixture;
 mod nearest_neighbour;
+mod pseudo_labels;
 mod ratio;
 #[cfg(test)]
 mod ratio_tests;
@@ -35,12 +38,14 @@ pub use combination::{
     CombinedSources, Densities, DistributionWeighted, DistributionWeightedParams, EnsembleWeights,
     SourceEnsemble, SourceEnsembleParams,
 };
+pub use gradual_self_training::{GradualSelfTraining, GradualSelfTrainingParams};
 pub use kernel_density_ratio::{Bandwidth, KernelDensityRatio, KernelDensityRatioParams};
 pub use kliep::{Kliep, KliepParams};
 pub use kmm::{Kmm, KmmParams};
 pub use label_shift::{
     Bbse, BbseParams, Mlls, MllsParams, MmdTargetShift, MmdTargetShiftParams, Rlls, RllsParams,
 };
+pub use linear_discrepancy::{LinearDiscrepancy, LinearDiscrepancyParams};
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
 pub use self_training::{SelfTraining, SelfTrainingParams};
@@ -64,6 +69,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<SourceEnsembleParams>(),
         MethodEntry::of::<DistributionWeightedParams>(),
         MethodEntry::of::<SelfTrainingParams>(),
+        MethodEntry::of::<GradualSelfTrainingParams>(),
         MethodEntry::of::<AuxParams>(),
         MethodEntry::of::<KmmParams>(),
         MethodEntry::of::<KliepParams>(),
@@ -72,6 +78,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<LogisticRatioParams>(),
         MethodEntry::of::<KernelDensityRatioParams>(),
         MethodEntry::of::<NearestNeighbourParams>(),
+        MethodEntry::of::<LinearDiscrepancyParams>(),
         MethodEntry::of::<BbseParams>(),
         MethodEntry::of::<RllsParams>(),
         MethodEntry::of::<MllsParams>(),

@@ -1,17 +1,14 @@
 //! Self-training.
 
-use std::borrow::Cow;
-
-use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
-    AcceptsTarget, BaseLearner, Family, Features, Fitted, Labelled, Labels, LearnerNeed,
-    MethodInfo, Needs, Outputs, ParamInfo, ParamRange, PlainModel, Prediction, Predictor, Sample,
-    Trace, TransferError, TransferProblem, What, seed::derive, setters, transfer_method,
+    AcceptsTarget, BaseLearner, Family, Fitted, LearnerNeed, MethodInfo, Needs, Outputs, ParamInfo,
+    ParamRange, PlainModel, Trace, TransferError, TransferProblem, What, seed::derive, setters,
+    transfer_method,
 };
 
 use super::logistic;
-use super::shares::class_shares;
+use super::pseudo_labels::{fit_rows, stacked, surest};
 
 /// Parameters of class-balanced self-training: target rows on which the model is sure of its answer become training
 /// rows with that answer, more of them from round to round.
@@ -97,9 +94,6 @@ impl Default for SelfTrainingParams {
     }
 }
 
-/// Confidences this near each other are equal, so that rounding does not choose between rows.
-const TIE: f64 = 1e-9;
-
 setters!(SelfTrainingParams {
     /// Sets the number of rounds.
     n_rounds: usize,
@@ -121,7 +115,7 @@ impl SelfTrainingParams {
         let unlabelled = problem.target_unlabelled();
         // The seed of the learner inside every other method, so that no round gives the baseline.
         let seed = derive(seed, &["learner"]);
-        let mut model = self.fit_rows(&known, n_classes, seed)?;
+        let mut model = fit_rows(&self.learner, &known, n_classes, seed)?;
         let mut counts = Vec::new();
         let n_rounds = if unlabelled.n_rows() == 0 {
             0
@@ -131,11 +125,11 @@ impl SelfTrainingParams {
         for round in 1..=n_rounds {
             let answers = model.predict(&unlabelled)?;
             let portion = self.portion * round as f64 / self.n_rounds as f64;
-            let taken = surest(&answers, n_classes, portion, self.threshold)?;
+            let taken = surest(&answers, n_classes, portion, self.threshold, INFO.name)?;
             counts.push(taken.len() as f64);
             let rows = unlabelled.select_rows(&taken);
             let rows = stacked(&known, &rows, &answers.labels.select(&taken))?;
-            model = self.fit_rows(&rows, n_classes, seed)?;
+            model = fit_rows(&self.learner, &rows, n_classes, seed)?;
         }
         Ok(Fitted {
             model: Box::new(PlainModel::new(model)),
@@ -145,59 +139,6 @@ impl SelfTrainingParams {
             },
         })
     }
-
-    fn fit_rows(
-        &self,
-        rows: &Labelled<'_>,
-        n_classes: usize,
-        seed: u64,
-    ) -> Result<Box<dyn Predictor>, TransferError> {
-        let sample = Sample::new(&rows.features, &rows.labels, n_classes)?;
-        self.learner.fit_boxed(&sample, seed)
-    }
-}
-
-/// `rows` with others below them.
-fn stacked<'a>(
-    rows: &Labelled<'_>,
-    features: &Features,
-    labels: &Labels,
-) -> Result<Labelled<'a>, TransferError> {
-    Ok(Labelled {
-        features: Cow::Owned(rows.features.stack(features)?),
-        labels: Cow::Owned(rows.labels.join(labels)?),
-    })
-}
-
-/// The rows, ascending, whose answers are the surest `portion` of their class and not below `threshold`.
-fn surest(
-    answers: &Prediction,
-    n_classes: usize,
-    portion: f64,
-    threshold: f64,
-) -> Result<Vec<usize>, TransferError> {
-    let labels = answers.labels.classes(INFO.name)?;
-    let shares = class_shares(answers, n_classes)?;
-    let confidence: Array1<f64> = labels
-        .indexed_iter()
-        .map(|(row, &class)| shares[[row, class]])
-        .collect();
-    let mut taken = Vec::new();
-    for class in 0..n_classes {
-        let mut rows: Vec<usize> = (0..labels.len())
-            .filter(|&row| labels[row] == class)
-            .collect();
-        rows.sort_by(|&a, &b| confidence[b].total_cmp(&confidence[a]));
-        // A hair less, so that 0.2 · 5 rows are one.
-        let count = (portion * rows.len() as f64 - TIE).ceil().max(0.0) as usize;
-        let Some(&last) = rows.get(count.wrapping_sub(1)) else {
-            continue;
-        };
-        let bound = (confidence[last] - TIE).max(threshold - TIE);
-        taken.extend(rows.into_iter().take_while(|&row| confidence[row] >= bound));
-    }
-    taken.sort_unstable();
-    Ok(taken)
 }
 
 crate::method_name!(SelfTraining => SelfTrainingParams, "Class-balanced self-training");
@@ -260,7 +201,7 @@ mod tests {
     use crate::instance::tests::problem;
     use crate::{Pooled, SourceOnly};
     use proptest::prelude::*;
-    use translearn_core::{FitSample, TransferMethod};
+    use translearn_core::{Features, FitSample, Labels, Predictor, Sample, TransferMethod};
     use translearn_learners::GaussianNb;
 
     fn fit(x: &Features, y: &Labels) -> impl Predictor + use<> {

@@ -4,17 +4,17 @@
 use ndarray::{Array1, Array2, Axis};
 use translearn_core::{TransferError, linalg::cholesky};
 
-/// `min ½βᵀKβ − κᵀβ` subject to `0 ≤ β_i ≤ upper` and `sum.0 ≤ Σβ ≤ sum.1`.
+use super::Bounds;
+
+/// `min ½βᵀKβ − κᵀβ` within bounds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuadraticProgram {
     /// `K`, `n x n`, symmetric and positive semi-definite.
     pub quadratic: Array2<f64>,
     /// `κ`, length `n`.
     pub linear: Array1<f64>,
-    /// Upper bound of each weight.
-    pub upper: f64,
-    /// Bounds of the sum of the weights.
-    pub sum: (f64, f64),
+    /// What `β` has to satisfy.
+    pub bounds: Bounds,
 }
 
 /// A point that satisfies the optimality conditions up to the tolerance asked for.
@@ -49,31 +49,6 @@ impl QuadraticProgram {
         self.violation_at(&self.state(weights.clone()))
     }
 
-    /// The nearest feasible point.
-    pub fn project(&self, point: &Array1<f64>) -> Array1<f64> {
-        let clipped = |shift: f64| point.mapv(|v| (v - shift).clamp(0.0, self.upper));
-        let inside = clipped(0.0);
-        let sum = inside.sum();
-        let goal = sum.clamp(self.sum.0, self.sum.1.max(self.sum.0));
-        if sum == goal {
-            return inside;
-        }
-        // The sum falls as the shift grows; bisect to the last bit.
-        let reach = point.fold(0.0_f64, |a, &b| a.max(b.abs())) + self.upper;
-        let (mut low, mut high) = (-reach, reach);
-        loop {
-            let middle = 0.5 * (low + high);
-            if middle <= low || middle >= high {
-                return clipped(high);
-            }
-            if clipped(middle).sum() > goal {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-    }
-
     /// Solves to a relative violation of at most `tolerance`, starting from weights of 1.
     ///
     /// # Errors
@@ -81,17 +56,8 @@ impl QuadraticProgram {
     /// point satisfies both kinds of bounds.
     pub fn solve(&self, tolerance: f64) -> Result<Solution, TransferError> {
         let n = self.linear.len();
-        if self.upper * (n as f64) < self.sum.0 {
-            return Err(TransferError::InvalidParameter {
-                name: "bound".to_owned(),
-                value: self.upper.to_string(),
-                range: format!(
-                    "[{}, ∞), or the weights cannot reach their sum",
-                    self.sum.0 / n as f64
-                ),
-            });
-        }
-        let mut state = self.state(self.project(&Array1::ones(n)));
+        self.bounds.check(n)?;
+        let mut state = self.state(self.bounds.project(&Array1::ones(n)));
         let mut damping = 1e-3;
         for _ in 0..ROUNDS {
             if self.violation_at(&state) <= tolerance {
@@ -137,7 +103,7 @@ impl QuadraticProgram {
     }
 
     fn violation_at(&self, state: &State) -> f64 {
-        let moved = self.project(&(&state.weights - &state.gradient)) - &state.weights;
+        let moved = self.bounds.project(&(&state.weights - &state.gradient)) - &state.weights;
         let scale = self.linear.fold(1.0_f64, |a, &b| a.max(b.abs()));
         moved.fold(0.0_f64, |a, &b| a.max(b.abs())) / scale
     }
@@ -153,8 +119,9 @@ impl QuadraticProgram {
         let (mut best, mut momentum) = (start, 1.0_f64);
         let mut extrapolated = self.state(best.weights.clone());
         for _ in 0..steps {
-            let next =
-                self.project(&(&extrapolated.weights - &(&extrapolated.gradient / lipschitz)));
+            let next = self
+                .bounds
+                .project(&(&extrapolated.weights - &(&extrapolated.gradient / lipschitz)));
             let next = self.state(next);
             let step = &next.weights - &best.weights;
             // The change of the objective, exact for a quadratic.
@@ -192,11 +159,11 @@ impl QuadraticProgram {
         let State { weights, gradient } = state;
         let multiplier = self.sum_multiplier(state);
         let reduced = gradient - multiplier.unwrap_or(0.0);
-        let edge = 1e-12 * self.upper.min(1.0);
+        let edge = 1e-12 * self.bounds.upper.min(1.0);
         let free: Vec<usize> = (0..weights.len())
             .filter(|&i| {
                 !(weights[i] <= edge && reduced[i] >= 0.0
-                    || weights[i] >= self.upper - edge && reduced[i] <= 0.0)
+                    || weights[i] >= self.bounds.upper - edge && reduced[i] <= 0.0)
             })
             .collect();
         if free.is_empty() {
@@ -218,7 +185,7 @@ impl QuadraticProgram {
             for (&i, &d) in free.iter().zip(&direction) {
                 trial[i] += length * d;
             }
-            let trial = self.project(&trial);
+            let trial = self.bounds.project(&trial);
             let step = &trial - weights;
             let curvature = self.quadratic.dot(&step);
             let slope = self.along(gradient, &step, multiplier);
@@ -233,7 +200,7 @@ impl QuadraticProgram {
     /// `∇ᵀ step`. Where the sum is held and the step keeps it up to rounding, the multiplier's part of the gradient adds
     /// nothing but that rounding, and is left out.
     fn along(&self, gradient: &Array1<f64>, step: &Array1<f64>, multiplier: Option<f64>) -> f64 {
-        let keeps_sum = step.sum().abs() <= 1e-12 * (1.0 + self.sum.1.abs());
+        let keeps_sum = step.sum().abs() <= 1e-12 * (1.0 + self.bounds.sum.1.abs());
         let common = multiplier.filter(|_| keeps_sum).unwrap_or(0.0);
         gradient
             .iter()
@@ -249,15 +216,15 @@ impl QuadraticProgram {
         let inner: Vec<f64> = weights
             .iter()
             .zip(gradient)
-            .filter(|&(&w, _)| w > 0.0 && w < self.upper)
+            .filter(|&(&w, _)| w > 0.0 && w < self.bounds.upper)
             .map(|(_, &g)| g)
             .collect();
         if inner.is_empty() {
             return None;
         }
         let mean = inner.iter().sum::<f64>() / inner.len() as f64;
-        let at_lower = sum <= self.sum.0 + slack && mean > 0.0;
-        let at_upper = sum >= self.sum.1 - slack && mean < 0.0;
+        let at_lower = sum <= self.bounds.sum.0 + slack && mean > 0.0;
+        let at_upper = sum >= self.bounds.sum.1 - slack && mean < 0.0;
         (at_lower || at_upper).then_some(mean)
     }
 }

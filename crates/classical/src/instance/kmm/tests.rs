@@ -1,8 +1,9 @@
 use ndarray::{Array1, Array2, array};
 use proptest::prelude::*;
-use translearn_core::{Features, kernel::Kernel, seed};
+use translearn_core::{Features, SourceWeighter, kernel::Kernel, seed};
 
-use super::QuadraticProgram;
+use super::{Bounds, KmmParams, MeanSolver, QuadraticProgram, frank_wolfe};
+use crate::instance::ratio_tests::problem;
 
 fn program(n: usize, upper: f64, slack: f64, seed: u64) -> QuadraticProgram {
     let mut rng = seed::rng(seed);
@@ -18,8 +19,10 @@ fn program(n: usize, upper: f64, slack: f64, seed: u64) -> QuadraticProgram {
             .unwrap()
             .sum_axis(ndarray::Axis(1))
             * ratio,
-        upper,
-        sum: (n as f64 * (1.0 - slack), n as f64 * (1.0 + slack)),
+        bounds: Bounds {
+            upper,
+            sum: (n as f64 * (1.0 - slack), n as f64 * (1.0 + slack)),
+        },
     }
 }
 
@@ -31,7 +34,7 @@ fn worst_condition(qp: &QuadraticProgram, weights: &Array1<f64>) -> f64 {
         let mut worst = 0.0_f64;
         for (&w, &g) in weights.iter().zip(&gradient) {
             let rest = g - multiplier;
-            let wrong = match (w <= 1e-9, w >= qp.upper - 1e-9) {
+            let wrong = match (w <= 1e-9, w >= qp.bounds.upper - 1e-9) {
                 (true, _) => (-rest).max(0.0),
                 (_, true) => rest.max(0.0),
                 _ => rest.abs(),
@@ -44,7 +47,9 @@ fn worst_condition(qp: &QuadraticProgram, weights: &Array1<f64>) -> f64 {
     let candidates: Vec<f64> = gradient
         .iter()
         .copied()
-        .filter(|&g| sum <= qp.sum.0 + 1e-6 && g > 0.0 || sum >= qp.sum.1 - 1e-6 && g < 0.0)
+        .filter(|&g| {
+            sum <= qp.bounds.sum.0 + 1e-6 && g > 0.0 || sum >= qp.bounds.sum.1 - 1e-6 && g < 0.0
+        })
         .chain([0.0])
         .collect();
     candidates
@@ -62,14 +67,71 @@ proptest! {
         let solution = qp.solve(1e-9).unwrap();
         let w = &solution.weights;
         prop_assert!(w.iter().all(|&v| (0.0..=upper).contains(&v)));
-        prop_assert!(w.sum() >= qp.sum.0 - 1e-7 && w.sum() <= qp.sum.1 + 1e-7);
+        prop_assert!(w.sum() >= qp.bounds.sum.0 - 1e-7 && w.sum() <= qp.bounds.sum.1 + 1e-7);
         let scale = qp.linear.fold(1.0_f64, |a, &b| a.max(b.abs()));
         prop_assert!(worst_condition(&qp, w) <= 1e-6 * scale, "{}", worst_condition(&qp, w));
         // No feasible point near by is better.
         let mut rng = seed::rng(seed + 1);
         for _ in 0..20 {
-            let other = qp.project(&(w + &Array1::from_shape_simple_fn(n, || 0.3 * rng.normal())));
+            let other = qp.bounds.project(&(w + &Array1::from_shape_simple_fn(n, || 0.3 * rng.normal())));
             prop_assert!(qp.objective(&other) >= solution.objective - 1e-8 * scale * n as f64);
+        }
+    }
+
+    #[test]
+    fn the_gap_bounds_what_frank_wolfe_leaves(n in 3usize..60, seed in 0u64..1000, upper in 1.2f64..50.0, slack in 0.01f64..0.9, digits in 2i32..6) {
+        let qp = program(n, upper, slack, seed);
+        let tolerance = 10.0_f64.powi(-digits);
+        let found = frank_wolfe(|v| Ok(qp.quadratic.dot(v)), &qp.linear, qp.bounds, tolerance).unwrap();
+        let w = &found.weights;
+        prop_assert!(w.iter().all(|&v| (0.0..=upper).contains(&v)));
+        prop_assert!(w.sum() >= qp.bounds.sum.0 - 1e-7 && w.sum() <= qp.bounds.sum.1 + 1e-7);
+        prop_assert!((found.objective - qp.objective(w)).abs() < 1e-9 * (1.0 + found.objective.abs()));
+        let scale = n as f64 * qp.linear.fold(1.0_f64, |a, &b| a.max(b.abs()));
+        // The linear program of the gap by hand: the vertices fill the smallest slopes, one of them in part.
+        let gradient = qp.quadratic.dot(w) - &qp.linear;
+        let mut slopes = gradient.to_vec();
+        slopes.sort_by(f64::total_cmp);
+        let filled = |mut sum: f64| {
+            let of_row = |&slope: &f64| { let v = sum.min(upper); sum -= v; slope * v };
+            slopes.iter().map(of_row).sum::<f64>()
+        };
+        let sums = (0..=1000).map(|k| qp.bounds.sum.0 + (qp.bounds.sum.1.min(n as f64 * upper) - qp.bounds.sum.0) * f64::from(k) / 1000.0);
+        let least = sums.map(filled).fold(f64::INFINITY, f64::min);
+        let gap = (gradient.dot(w) - least) / scale;
+        // Between two of the sums that were tried the vertex may be a little lower.
+        let step = 1e-3 * n as f64 * gradient.fold(0.0_f64, |a, &b| a.max(b.abs())) / scale;
+        prop_assert!((found.gap - gap.max(0.0)).abs() < 2.0 * step + 1e-9, "{} against {gap}", found.gap);
+        let best = qp.solve(1e-9).unwrap().objective;
+        prop_assert!(found.gap <= tolerance);
+        prop_assert!(found.objective <= best + found.gap * scale + 1e-7 * scale, "{} above {best}", found.objective);
+        prop_assert!(found.objective >= best - 1e-7 * scale);
+    }
+
+    #[test]
+    fn every_block_is_matched_by_itself(n in 5usize..40, block_size in 2usize..20, seed in 0u64..1000, linear in any::<bool>()) {
+        let problem = problem(n, 15, 2, seed);
+        let solver = if linear { MeanSolver::FrankWolfe } else { MeanSolver::ActiveSet };
+        let method = KmmParams::default().gamma(0.5).block_size(block_size).solver(solver).tolerance(1e-6);
+        let weights = method.source_weights(&problem, 0).unwrap().weights;
+        let source = problem.source().unwrap().features;
+        let x = source.dense().unwrap();
+        // Blocks take the rows in turns, in the order of their values.
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|&i, &j| x.row(i).iter().partial_cmp(x.row(j).iter()).unwrap());
+        let n_blocks = n.div_ceil(block_size);
+        for block in 0..n_blocks {
+            let rows: Vec<usize> = order.iter().copied().skip(block).step_by(n_blocks).collect();
+            prop_assert!(rows.len() <= block_size && rows.len() >= n / n_blocks);
+            let alone = problem.with_source_rows(&rows).unwrap();
+            let qp = KmmParams::default().gamma(0.5).program(&alone).unwrap();
+            let of_block = weights.select(ndarray::Axis(0), &rows);
+            let mean = of_block.mean().unwrap();
+            let slack = 1.0 - 1.0 / (rows.len() as f64).sqrt();
+            prop_assert!((mean - 1.0).abs() <= slack + 1e-7, "{mean} is not 1 up to {slack}");
+            let best = qp.solve(1e-9).unwrap().objective;
+            let scale = rows.len() as f64 * qp.linear.fold(1.0_f64, |a, &b| a.max(b.abs()));
+            prop_assert!((qp.objective(&of_block) - best).abs() < 2e-6 * scale);
         }
     }
 }
@@ -80,8 +142,10 @@ fn two_weights_are_found_by_hand() {
     let qp = QuadraticProgram {
         quadratic: array![[1.0, 0.0], [0.0, 1.0]],
         linear: array![3.0, 0.5],
-        upper: 2.0,
-        sum: (0.0, 10.0),
+        bounds: Bounds {
+            upper: 2.0,
+            sum: (0.0, 10.0),
+        },
     };
     let solution = qp.solve(1e-12).unwrap();
     assert!(
@@ -91,7 +155,10 @@ fn two_weights_are_found_by_hand() {
     );
     // With the sum held at 2, the first weight takes 2 and nothing is left: β = (2, 0).
     let held = QuadraticProgram {
-        sum: (2.0, 2.0),
+        bounds: Bounds {
+            upper: 2.0,
+            sum: (2.0, 2.0),
+        },
         ..qp
     };
     let solution = held.solve(1e-12).unwrap();
@@ -117,8 +184,10 @@ fn a_bound_that_cannot_be_met_is_an_error() {
     let qp = QuadraticProgram {
         quadratic: array![[1.0]],
         linear: array![1.0],
-        upper: 0.5,
-        sum: (1.0, 1.0),
+        bounds: Bounds {
+            upper: 0.5,
+            sum: (1.0, 1.0),
+        },
     };
     assert!(
         qp.solve(1e-6)
@@ -126,4 +195,22 @@ fn a_bound_that_cannot_be_met_is_an_error() {
             .to_string()
             .contains("`bound` = 0.5")
     );
+    let error = frank_wolfe(|v| Ok(v.clone()), &qp.linear, qp.bounds, 1e-6).unwrap_err();
+    assert!(error.to_string().contains("`bound` = 0.5"), "{error}");
+}
+
+#[test]
+fn frank_wolfe_leaves_equal_samples_as_they_are() {
+    let mut qp = program(40, 1000.0, 0.8, 3);
+    qp.linear = qp.quadratic.sum_axis(ndarray::Axis(1));
+    let found = frank_wolfe(|v| Ok(qp.quadratic.dot(v)), &qp.linear, qp.bounds, 1e-12);
+    assert_eq!(found.unwrap().weights, Array1::<f64>::ones(40));
+}
+
+#[test]
+fn a_gap_out_of_reach_is_an_error() {
+    let qp = program(40, 1000.0, 0.8, 3);
+    let error =
+        frank_wolfe(|v| Ok(qp.quadratic.dot(v)), &qp.linear, qp.bounds, 1e-300).unwrap_err();
+    assert!(error.to_string().contains("Frank-Wolfe"), "{error}");
 }

@@ -35,8 +35,9 @@ use crate::instance::{logistic, weighted_learner, weighting_needs};
 ///
 /// # Shapes and cost
 ///
-/// One weight per class. `n_folds` fits of the learner, and O(k³) for k classes. The trace holds `class-weight` and
-/// `target-prior`, the shares of the classes in the target.
+/// One weight per class. `n_folds` fits of the learner, and O(k³) for k classes. The trace holds `class-weight`,
+/// `target-prior`, the shares of the classes in the target, and `prior-shift-p-value`, which tells whether label shift
+/// alone explains the target (see [`label_shift`](crate::instance::label_shift)).
 ///
 /// # Errors
 ///
@@ -109,7 +110,7 @@ impl SourceWeighter for BbseParams {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(classes.weights(&weights.mapv(|w| w.max(0.0)), problem.n_classes()))
+        classes.explained_weights(&weights.mapv(|w| w.max(0.0)), problem.n_classes(), &fitted)
     }
 }
 

@@ -1,13 +1,15 @@
 //! What the learner says about rows whose labels it has not seen.
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, Axis, concatenate, s};
 use rayon::prelude::*;
 use translearn_core::{
     BaseLearner, Prediction, Sample, Scores, TransferError, TransferProblem, seed::derive,
 };
 
 use super::Classes;
+use super::prior_shift::MixtureFit;
 use crate::instance::content::folds;
+use crate::instance::shares::class_shares;
 
 /// Predictions by learners that were fitted on all parts of the source but one: the source's rows each by the learner that
 /// has not seen their part, the target's by every learner. So both sides are judged by the same learners.
@@ -123,6 +125,43 @@ impl CrossFitted {
             }
         }
         Ok((source, target))
+    }
+
+    /// How likely the target's predictions are to be so far from every mixture of those of the source's classes, if the
+    /// shares of the classes are all that differs; `None` where that cannot be told.
+    ///
+    /// The statistics compared are the share `p_c` of each class in the answer for a row, but for one class, and `p_c²`. A
+    /// source row has those of the learner that has not seen it, a target row their means over the learners.
+    pub(super) fn prior_shift_p_value(
+        &self,
+        classes: &Classes,
+        n_classes: usize,
+    ) -> Result<Option<f64>, TransferError> {
+        let statistics = |prediction: &Prediction| {
+            let shares = class_shares(prediction, n_classes)?.select(Axis(1), &classes.present);
+            let squares = shares.mapv(|p| p * p);
+            let linear = shares.slice(s![.., ..shares.ncols() - 1]);
+            #[expect(clippy::expect_used, reason = "both have a row per prediction")]
+            let all = concatenate(Axis(1), &[linear, squares.view()]).expect("as many rows");
+            Ok::<_, TransferError>(all)
+        };
+        let width = 2 * classes.present.len() - 1;
+        let mut source = Array2::zeros((classes.of_row.len(), width));
+        for (part, prediction) in self.parts.iter().zip(&self.source) {
+            for (&row, values) in part.iter().zip(statistics(prediction)?.outer_iter()) {
+                source.row_mut(row).assign(&values);
+            }
+        }
+        let rows = self
+            .target
+            .first()
+            .map_or(0, |prediction| prediction.labels.len());
+        let mut target = Array2::zeros((rows, width));
+        for prediction in &self.target {
+            target += &(statistics(prediction)? / self.target.len() as f64);
+        }
+        let fit = MixtureFit::new(&source, &classes.of_row, &target, &classes.prior)?;
+        Ok(fit.map(|fit| fit.p_value()))
     }
 }
 

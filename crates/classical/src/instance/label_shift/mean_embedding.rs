@@ -9,7 +9,7 @@ use translearn_core::{
 };
 
 use super::Classes;
-use crate::instance::kmm::QuadraticProgram;
+use crate::instance::kmm::{Bounds, QuadraticProgram};
 use crate::instance::{check_kernel_memory, logistic, weighted_learner, weighting_needs};
 
 /// Parameters of target shift by mean embeddings (MMD-TarS): the shares of the classes under which the means of the
@@ -114,8 +114,10 @@ impl SourceWeighter for MmdTargetShiftParams {
         let program = QuadraticProgram {
             quadratic: (&within + &within.t()) * 0.5,
             linear: means.t().dot(&across),
-            upper: 1.0,
-            sum: (1.0, 1.0),
+            bounds: Bounds {
+                upper: 1.0,
+                sum: (1.0, 1.0),
+            },
         };
         let shares = program.solve(self.tolerance)?.weights;
         Ok(classes.weights(&(shares / &classes.prior), problem.n_classes()))

@@ -41,7 +41,8 @@ use crate::instance::{logistic, weighted_learner, weighting_needs};
 /// # Shapes and cost
 ///
 /// One weight per class. `n_folds` fits of the learner, and O(n k²) a Newton step for k classes. The trace holds
-/// `class-weight`, `target-prior` and `temperature`, `1/a`.
+/// `class-weight`, `target-prior`, `temperature`, `1/a`, and `prior-shift-p-value`, which tells whether label shift alone
+/// explains the target (see [`label_shift`](crate::instance::label_shift)).
 ///
 /// # Errors
 ///
@@ -109,7 +110,8 @@ impl SourceWeighter for MllsParams {
         let calibration = Calibration::fit(&source, &classes.of_row)?;
         let densities = calibration.probabilities(&target) / &classes.prior;
         let shares = fit_mixture(&densities, classes.prior.clone(), TOLERANCE)?.shares;
-        let mut weights = classes.weights(&(shares / &classes.prior), problem.n_classes());
+        let ratios = shares / &classes.prior;
+        let mut weights = classes.explained_weights(&ratios, problem.n_classes(), &fitted)?;
         let temperature = ("temperature".to_owned(), vec![1.0 / calibration.scale]);
         weights.trace.series.extend([temperature]);
         Ok(weights)

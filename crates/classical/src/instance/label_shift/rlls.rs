@@ -42,7 +42,8 @@ use crate::instance::{logistic, weighted_learner, weighting_needs};
 /// # Shapes and cost
 ///
 /// One weight per class. `n_folds` fits of the learner, and O(k³) a step of the bisection for k classes. The trace holds
-/// `class-weight` and `target-prior`.
+/// `class-weight`, `target-prior` and `prior-shift-p-value`, which tells whether label shift alone explains the target (see
+/// [`label_shift`](crate::instance::label_shift)).
 ///
 /// # Errors
 ///
@@ -163,7 +164,7 @@ impl SourceWeighter for RllsParams {
         let (n_classes, n_source) = (classes.present.len(), classes.of_row.len());
         let penalty = default_penalty(n_classes, n_source);
         let weights = regularised_weights(&confusion, &target, self.lambda.unwrap_or(penalty))?;
-        Ok(classes.weights(&weights, problem.n_classes()))
+        classes.explained_weights(&weights, problem.n_classes(), &fitted)
     }
 }
 

@@ -6,10 +6,11 @@ use translearn_core::{
     linalg::solve,
     seed::{self, derive},
 };
-use translearn_learners::{GaussianNb, Logistic};
+use translearn_learners::{GaussianNb, Knn, Logistic};
 
 use super::calibration::Calibration;
 use super::cross_fit::CrossFitted;
+use super::prior_shift::MixtureFit;
 use super::rlls::regularised_weights;
 use super::{BbseParams, Classes, MllsParams, MmdTargetShiftParams, RllsParams};
 use crate::instance::content::folds;
@@ -287,4 +288,68 @@ fn classes_that_nothing_tells_apart_are_refused_or_left_alone() {
         "{}",
         rlls.weights
     );
+}
+
+fn p_value(weighter: &dyn SourceWeighter, problem: &TransferProblem) -> f64 {
+    weighter.source_weights(problem, 5).unwrap().trace.series["prior-shift-p-value"][0]
+}
+
+#[test]
+fn what_explains_the_target_is_judged_by_shares_and_their_squares() {
+    let problem = problem(60, 40, 1.5, 3);
+    let (classes, fitted) = cross_fitted(&problem, 5);
+    // The scores of the logistic regression are logarithms of its probabilities.
+    let (source, target) = fitted.scores(&classes, "test").unwrap();
+    let statistics = |p: [f64; 3]| [p[0], p[1], p[0] * p[0], p[1] * p[1], p[2] * p[2]];
+    let row = |x: &Array2<f64>, i: usize| statistics([0, 1, 2].map(|c| x[[i, c]].exp()));
+    let of_source = Array2::from_shape_fn((60, 5), |(i, c)| row(&source, i)[c]);
+    let of_target = Array2::from_shape_fn((40, 5), |(i, c)| {
+        (0..5)
+            .map(|fold| row(&target, 40 * fold + i)[c])
+            .sum::<f64>()
+            / 5.0
+    });
+    let fit = MixtureFit::new(&of_source, &classes.of_row, &of_target, &classes.prior);
+    let expected = fit.unwrap().unwrap().p_value();
+    let weighters: [&dyn SourceWeighter; 3] = [
+        &BbseParams::default(),
+        &RllsParams::default(),
+        &MllsParams::default(),
+    ];
+    for weighter in weighters {
+        let ours = p_value(weighter, &problem);
+        assert!((ours - expected).abs() < 1e-6, "{ours} against {expected}");
+    }
+}
+
+#[test]
+fn label_shift_is_told_from_a_shift_of_the_rows() {
+    let (mut explained, mut sum, mut moved) = (0, 0.0, 0);
+    for seed in 0..60 {
+        let problem = problem(200, 150, 1.5, seed);
+        let p = p_value(&RllsParams::default(), &problem);
+        explained += usize::from(p > 0.05);
+        sum += p;
+        let rows = problem.target_features().dense().unwrap().into_owned();
+        let target = Domain {
+            name: "target".into(),
+            features: (rows + &ndarray::array![1.0, 0.0]).into(),
+        };
+        let sources = problem.sources().to_vec();
+        let task = problem.target_task().clone();
+        let problem = TransferProblem::from_parts(sources, (target, task)).unwrap();
+        moved += usize::from(p_value(&RllsParams::default(), &problem) <= 0.05);
+    }
+    // Of 60 true hypotheses three are refused in the mean, and the mean of the p-values is a half.
+    assert!(explained >= 52, "{explained}");
+    assert!((sum / 60.0 - 0.5).abs() < 0.12, "{}", sum / 60.0);
+    assert!(moved >= 40, "{moved}");
+}
+
+#[test]
+fn a_learner_that_is_always_sure_leaves_nothing_to_compare() {
+    let problem = problem(60, 40, 1.5, 3);
+    let weighter = BbseParams::default().learner(Knn::params().k(1));
+    let trace = weighter.source_weights(&problem, 5).unwrap().trace;
+    assert!(!trace.series.contains_key("prior-shift-p-value"));
 }
