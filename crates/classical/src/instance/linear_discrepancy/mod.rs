@@ -6,8 +6,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 use translearn_core::{
-    AcceptsTarget, BaseLearner, Family, MethodInfo, Outputs, SourceWeighter, SourceWeights, Trace,
-    TransferError, TransferProblem, What, fit_reweighted, transfer_method,
+    AcceptsTarget, BaseLearner, Family, Law, MethodInfo, Outputs, SourceWeighter, SourceWeights,
+    Trace, TransferError, TransferProblem, What, fit_reweighted, transfer_method,
 };
 
 use super::{check_kernel_memory, logistic, weighted_learner, weighting_needs};
@@ -141,6 +141,10 @@ static INFO: MethodInfo = MethodInfo {
     what: What::Instances,
     needs: weighting_needs(false, Outputs::Both, false),
     parameters: &[],
-    exemptions: &[],
+    exemptions: &[(
+        Law::MissingClass,
+        "a class that only the target has takes its second moment out of reach: nearly all weight goes to the few rows that are \
+         farthest out, and a learner of more than a line finds too little in them",
+    )],
     reference: "Cortes, Mohri. Domain Adaptation and Sample Bias Correction Theory and Algorithm for Regression. Theoretical Computer Science 519, 2014. doi:10.1016/j.tcs.2013.09.027",
 };
