@@ -2,13 +2,15 @@
 
 pub mod baseline;
 pub mod feature;
+#[cfg(test)]
+mod fixture;
 pub mod instance;
 mod registry;
 
 pub use baseline::{Pooled, SourceOnly, TargetOnly};
 pub use feature::{
-    Bda, Coral, EasyTl, Feda, Gfk, Jda, Meda, Msda, OptimalTransport, Pred, Scl, Sfa,
-    SubspaceAlignment, Tca,
+    Bda, Coral, EasyTl, Feda, Gfk, Jda, LinearTransport, Meda, Msda, OptimalTransport, Pred, Scl,
+    Sfa, SubspaceAlignment, Tca,
 };
 pub use instance::{
     Aux, Bbse, DistributionWeighted, KernelDensityRatio, Kliep, Kmm, LogisticRatio, Mlls,

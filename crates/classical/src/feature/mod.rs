@@ -8,6 +8,9 @@ mod easytl;
 pub mod feda;
 mod gfk;
 mod jda;
+mod linear_transport;
+#[cfg(test)]
+mod linear_transport_tests;
 mod meda;
 pub mod msda;
 mod optimal_transport;
@@ -29,6 +32,7 @@ pub use easytl::{EasyTl, EasyTlAlign, EasyTlParams};
 pub use feda::{Feda, FedaParams};
 pub use gfk::{Gfk, GfkParams};
 pub use jda::{Jda, JdaParams};
+pub use linear_transport::{LinearTransport, LinearTransportParams};
 pub use meda::{Meda, MedaParams};
 pub use msda::{Msda, MsdaParams};
 pub use optimal_transport::{OptimalTransport, OptimalTransportParams, TransportPlan};
@@ -57,6 +61,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<EasyTlParams>(),
         MethodEntry::of::<MedaParams>(),
         MethodEntry::of::<OptimalTransportParams>(),
+        MethodEntry::of::<LinearTransportParams>(),
         MethodEntry::of::<FedaParams>(),
         MethodEntry::of::<PredParams>(),
         MethodEntry::of::<MsdaParams>(),
