@@ -13,9 +13,9 @@ pub use feature::{
     Sfa, SubspaceAlignment, Tca,
 };
 pub use instance::{
-    Aux, Bbse, DistributionWeighted, KernelDensityRatio, Kliep, Kmm, LogisticRatio, Mlls,
-    MmdTargetShift, MultiSourceTrAdaBoost, NearestNeighbour, Rlls, Rulsif, SelfTraining,
-    SourceEnsemble, SourceSelection, TaskTrAdaBoost, TrAdaBoost, TrAdaBoostR2,
+    Aux, Bbse, DistributionWeighted, Jdot, KernelDensityRatio, Kliep, Kmm, LabelPropagation,
+    LogisticRatio, Mlls, MmdTargetShift, MultiSourceTrAdaBoost, NearestNeighbour, Rlls, Rulsif,
+    SelfTraining, SourceEnsemble, SourceSelection, TaskTrAdaBoost, TrAdaBoost, TrAdaBoostR2,
     TwoStageTrAdaBoostR2, Ulsif,
 };
 pub use registry::{methods, registry};

@@ -35,6 +35,7 @@ pub use jda::{Jda, JdaParams};
 pub use linear_transport::{LinearTransport, LinearTransportParams};
 pub use meda::{Meda, MedaParams};
 pub use msda::{Msda, MsdaParams};
+pub(crate) use optimal_transport::sinkhorn;
 pub use optimal_transport::{OptimalTransport, OptimalTransportParams, TransportPlan};
 pub use pred::{Pred, PredParams};
 pub use scl::{PivotChoice, Scl, SclParams};

@@ -9,6 +9,7 @@ mod kernel_density_ratio;
 mod kliep;
 pub mod kmm;
 pub mod label_shift;
+mod label_transport;
 mod logistic_ratio;
 mod mixture;
 mod nearest_neighbour;
@@ -40,6 +41,9 @@ pub use kliep::{Kliep, KliepParams};
 pub use kmm::{Kmm, KmmParams};
 pub use label_shift::{
     Bbse, BbseParams, Mlls, MllsParams, MmdTargetShift, MmdTargetShiftParams, Rlls, RllsParams,
+};
+pub use label_transport::{
+    Jdot, JdotParams, JointTransport, LabelPropagation, LabelPropagationParams,
 };
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
@@ -76,6 +80,8 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<RllsParams>(),
         MethodEntry::of::<MllsParams>(),
         MethodEntry::of::<MmdTargetShiftParams>(),
+        MethodEntry::of::<JdotParams>(),
+        MethodEntry::of::<LabelPropagationParams>(),
     ]
 }
 
