@@ -13,7 +13,7 @@ pub use feature::{
     Sfa, SubspaceAlignment, Tca,
 };
 pub use instance::{
-    Aux, Bbse, DistributionWeighted, Jdot, KernelDensityRatio, Kliep, Kmm, LabelPropagation,
+    Aux, Bbse, DistributionWeighted, Jcpot, Jdot, KernelDensityRatio, Kliep, Kmm, LabelPropagation,
     LogisticRatio, Mlls, MmdTargetShift, MultiSourceTrAdaBoost, NearestNeighbour, Rlls, Rulsif,
     SelfTraining, SourceEnsemble, SourceSelection, TaskTrAdaBoost, TrAdaBoost, TrAdaBoostR2,
     TwoStageTrAdaBoostR2, Ulsif,

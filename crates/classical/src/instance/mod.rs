@@ -43,7 +43,7 @@ pub use label_shift::{
     Bbse, BbseParams, Mlls, MllsParams, MmdTargetShift, MmdTargetShiftParams, Rlls, RllsParams,
 };
 pub use label_transport::{
-    Jdot, JdotParams, JointTransport, LabelPropagation, LabelPropagationParams,
+    Jcpot, JcpotParams, Jdot, JdotParams, JointTransport, LabelPropagation, LabelPropagationParams,
 };
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
@@ -82,6 +82,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<MmdTargetShiftParams>(),
         MethodEntry::of::<JdotParams>(),
         MethodEntry::of::<LabelPropagationParams>(),
+        MethodEntry::of::<JcpotParams>(),
     ]
 }
 

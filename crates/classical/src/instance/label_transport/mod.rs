@@ -1,10 +1,14 @@
 //! Labels carried from the source to the target by a plan of optimal transport, and learners fitted on what arrives.
 
+mod jcpot;
+#[cfg(test)]
+mod jcpot_tests;
 mod jdot;
 mod label_propagation;
 #[cfg(test)]
 mod tests;
 
+pub use jcpot::{Jcpot, JcpotParams};
 pub use jdot::{Jdot, JdotParams, JointTransport};
 pub use label_propagation::{LabelPropagation, LabelPropagationParams};
 
