@@ -2,18 +2,20 @@
 
 pub mod baseline;
 pub mod feature;
+#[cfg(test)]
+mod fixture;
 pub mod instance;
 mod registry;
 
 pub use baseline::{Pooled, SourceOnly, TargetOnly};
 pub use feature::{
-    Bda, Coral, EasyTl, Feda, Gfk, Jda, Meda, Msda, OptimalTransport, Pred, Scl, Sfa,
-    SubspaceAlignment, Tca,
+    Bda, Coral, EasyTl, Feda, Gfk, Jda, LinearTransport, Meda, Msda, OptimalTransport, Pred, Scl,
+    Sfa, SubspaceAlignment, Tca,
 };
 pub use instance::{
-    Aux, Bbse, DistributionWeighted, KernelDensityRatio, Kliep, Kmm, LogisticRatio, Mlls,
-    MmdTargetShift, MultiSourceTrAdaBoost, NearestNeighbour, Rlls, Rulsif, SelfTraining,
-    SourceEnsemble, SourceSelection, TaskTrAdaBoost, TrAdaBoost, TrAdaBoostR2,
+    Aux, Bbse, DistributionWeighted, Jcpot, Jdot, KernelDensityRatio, Kliep, Kmm, LabelPropagation,
+    LogisticRatio, Mlls, MmdTargetShift, MultiSourceTrAdaBoost, NearestNeighbour, Rlls, Rulsif,
+    SelfTraining, SourceEnsemble, SourceSelection, TaskTrAdaBoost, TrAdaBoost, TrAdaBoostR2,
     TwoStageTrAdaBoostR2, Ulsif,
 };
 pub use registry::{methods, registry};

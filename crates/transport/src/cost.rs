@@ -31,6 +31,21 @@ pub enum CostScale {
     Median,
 }
 
+impl CostScale {
+    /// What such costs are divided by: 1 where the largest, or the median, is 0.
+    pub fn unit(self, cost: &Array2<f64>) -> f64 {
+        let unit = match self {
+            Self::One => None,
+            Self::Max => cost.iter().copied().reduce(f64::max),
+            Self::Median => {
+                let mut sorted: Vec<f64> = cost.iter().copied().collect();
+                median(&mut sorted)
+            }
+        };
+        unit.filter(|&unit| unit > 0.0).unwrap_or(1.0)
+    }
+}
+
 /// The cost of moving each row of `x` (`n x d`) onto each row of `y` (`m x d`): `n x m`.
 ///
 /// Where the largest cost, or the median, is 0, costs stay as they are: rows that are all alike have no unit.
@@ -72,17 +87,8 @@ pub fn cost_matrix(
             cost
         }
     };
-    let unit = match scale {
-        CostScale::One => None,
-        CostScale::Max => cost.iter().copied().reduce(f64::max),
-        CostScale::Median => {
-            let mut sorted: Vec<f64> = cost.iter().copied().collect();
-            median(&mut sorted)
-        }
-    };
-    if let Some(unit) = unit.filter(|&unit| unit > 0.0) {
-        Zip::from(&mut cost).par_for_each(|cost| *cost /= unit);
-    }
+    let unit = scale.unit(&cost);
+    Zip::from(&mut cost).par_for_each(|cost| *cost /= unit);
     Ok(cost)
 }
 

@@ -126,10 +126,14 @@ impl Gaussian {
     /// ```
     pub fn map_to(&self, other: &Self) -> Result<LinearMap, TransferError> {
         self.check_width(other)?;
-        let root = sqrtm_spd(&self.covariance)?;
-        let inverse = inv_sqrtm_spd(&self.covariance)?;
-        let inner = sqrtm_spd(&symmetric(&sandwich(&root, &other.covariance)?))?;
-        let matrix = symmetric(&sandwich(&inverse, &inner)?);
+        // Products of two covariances could overflow or vanish; their units come back as the root of their ratio.
+        let (unit, other_unit) = (deviation(&self.covariance), deviation(&other.covariance));
+        let covariance = &self.covariance / unit / unit;
+        let root = sqrtm_spd(&covariance)?;
+        let inverse = inv_sqrtm_spd(&covariance)?;
+        let onto = &other.covariance / other_unit / other_unit;
+        let inner = sqrtm_spd(&symmetric(&sandwich(&root, &onto)?))?;
+        let matrix = symmetric(&sandwich(&inverse, &inner)?) * (other_unit / unit);
         let offset = &other.mean - &self.mean.dot(&matrix);
         Ok(LinearMap { matrix, offset })
     }
@@ -154,6 +158,16 @@ impl LinearMap {
     /// [`TransferError::Linalg`] for rows of another width.
     pub fn apply(&self, x: &Array2<f64>) -> Result<Array2<f64>, TransferError> {
         Ok(matmul(x, &self.matrix)? + &self.offset)
+    }
+}
+
+/// The power of two next to the largest standard deviation, so that division by it is exact; 1 where there is none.
+fn deviation(covariance: &Array2<f64>) -> f64 {
+    let largest = covariance.fold(0.0_f64, |largest, v| largest.max(v.abs()));
+    if largest > 0.0 && largest.is_finite() {
+        largest.sqrt().log2().round().exp2()
+    } else {
+        1.0
     }
 }
 
@@ -219,6 +233,19 @@ mod tests {
             let repeated = Gaussian::of(&twice, &Array1::ones(5), 0.1).unwrap();
             prop_assert!(largest(&(weighted.covariance - repeated.covariance)) < 1e-13);
             prop_assert!((weighted.mean - repeated.mean).iter().all(|v| v.abs() < 1e-14));
+        }
+    }
+
+    #[test]
+    fn maps_between_extreme_scales_are_found() {
+        for (from, to) in [(1e300, 1e300), (1e-300, 1e300), (1e300, 1e-300)] {
+            let of = |variance: f64| Gaussian {
+                mean: array![0.0, 0.0],
+                covariance: array![[variance, 0.0], [0.0, 4.0 * variance]],
+            };
+            let map = of(from).map_to(&of(to)).unwrap();
+            let expected = Array2::<f64>::eye(2) * (to.sqrt() / from.sqrt());
+            assert!(largest(&(map.matrix - &expected)) < 1e-12 * expected[[0, 0]]);
         }
     }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod check;
+mod class_proportions;
 mod cost;
 mod emd;
 mod gaussian;
@@ -12,6 +13,7 @@ mod regularized;
 mod sinkhorn;
 mod sliced;
 
+pub use class_proportions::{ClassProportions, ProportionedPlans};
 pub use cost::{CostScale, GroundCost, cost_matrix};
 pub use emd::{ExactPlan, emd};
 pub use gaussian::{Gaussian, LinearMap};

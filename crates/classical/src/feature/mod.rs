@@ -10,6 +10,10 @@ pub mod fmmd;
 mod gfk;
 mod jda;
 mod jgsa;
+mod linear_transport;
+#[cfg(test)]
+mod linear_transport_tests;
+
 mod meda;
 pub mod msda;
 mod optimal_transport;
@@ -41,6 +45,9 @@ pub use jgsa::{Jgsa, JgsaParams};
 pub use meda::{Meda, MedaParams};
 pub use msda::{Msda, MsdaParams};
 pub(crate) use optimal_transport::shared_images;
+pub use linear_transport::{LinearTransport, LinearTransportParams};
+pub(crate) use optimal_transport::sinkhorn;
+
 pub use optimal_transport::{OptimalTransport, OptimalTransportParams, TransportPlan};
 pub use pred::{Pred, PredParams};
 pub use projection::SpanKernel;
@@ -71,6 +78,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<EasyTlParams>(),
         MethodEntry::of::<MedaParams>(),
         MethodEntry::of::<OptimalTransportParams>(),
+        MethodEntry::of::<LinearTransportParams>(),
         MethodEntry::of::<FedaParams>(),
         MethodEntry::of::<PredParams>(),
         MethodEntry::of::<FmmdParams>(),

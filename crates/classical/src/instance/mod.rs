@@ -11,6 +11,8 @@ mod kliep;
 pub mod kmm;
 pub mod label_shift;
 mod linear_discrepancy;
+mod label_transport;
+
 mod logistic_ratio;
 mod mixture;
 mod nearest_neighbour;
@@ -46,6 +48,10 @@ pub use label_shift::{
     Bbse, BbseParams, Mlls, MllsParams, MmdTargetShift, MmdTargetShiftParams, Rlls, RllsParams,
 };
 pub use linear_discrepancy::{LinearDiscrepancy, LinearDiscrepancyParams};
+pub use label_transport::{
+    Jcpot, JcpotParams, Jdot, JdotParams, JointTransport, LabelPropagation, LabelPropagationParams,
+};
+
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
 pub use self_training::{SelfTraining, SelfTrainingParams};
@@ -83,6 +89,9 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<RllsParams>(),
         MethodEntry::of::<MllsParams>(),
         MethodEntry::of::<MmdTargetShiftParams>(),
+        MethodEntry::of::<JdotParams>(),
+        MethodEntry::of::<LabelPropagationParams>(),
+        MethodEntry::of::<JcpotParams>(),
     ]
 }
 

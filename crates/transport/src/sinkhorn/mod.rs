@@ -217,7 +217,13 @@ impl Sinkhorn {
                     Some(_) => columns_met = true,
                     None => {
                         scaled.absorb(epsilon, &mut potentials);
+                        let before = potentials.f.clone();
                         log_domain::iterate(&problem, epsilon, &mut potentials);
+                        // Where masses are relaxed, the kernel of a row that is far from everything may stay out of range.
+                        if columns_met {
+                            let error = change(&before, &potentials.f, &problem.a, epsilon);
+                            progress.error = error / problem.mass();
+                        }
                         scaled.fill(&problem, epsilon, &potentials);
                         columns_met = true;
                     }
@@ -248,10 +254,7 @@ impl Sinkhorn {
             log_domain::iterate(&problem, epsilon, &mut potentials);
             progress.iterations += 1;
             if progress.iterations > 1 {
-                let changes = before.iter().zip(&potentials.f).zip(&problem.a);
-                let error: f64 = changes
-                    .map(|((before, after), a)| a * ((before - after) / epsilon).exp_m1().abs())
-                    .sum();
+                let error = change(&before, &potentials.f, &problem.a, epsilon);
                 progress.error = error / problem.mass();
             }
         }
@@ -359,6 +362,14 @@ impl Sinkhorn {
             tolerance: self.tolerance,
         }
     }
+}
+
+/// By how much the masses of rows were wrong, judged by what their potentials changed by.
+fn change(before: &[f64], after: &[f64], masses: &[f64], epsilon: f64) -> f64 {
+    let changes = before.iter().zip(after).zip(masses);
+    changes
+        .map(|((before, after), mass)| mass * ((before - after) / epsilon).exp_m1().abs())
+        .sum()
 }
 
 impl Progress {
