@@ -42,11 +42,10 @@ pub use fmmd::{Fmmd, FmmdKernel, FmmdParams};
 pub use gfk::{Gfk, GfkParams};
 pub use jda::{Jda, JdaParams};
 pub use jgsa::{Jgsa, JgsaParams};
+pub use linear_transport::{LinearTransport, LinearTransportParams};
 pub use meda::{Meda, MedaParams};
 pub use msda::{Msda, MsdaParams};
-pub(crate) use optimal_transport::shared_images;
-pub use linear_transport::{LinearTransport, LinearTransportParams};
-pub(crate) use optimal_transport::sinkhorn;
+pub(crate) use optimal_transport::{shared_images, sinkhorn};
 
 pub use optimal_transport::{OptimalTransport, OptimalTransportParams, TransportPlan};
 pub use pred::{Pred, PredParams};

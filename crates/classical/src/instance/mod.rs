@@ -10,8 +10,8 @@ mod kernel_density_ratio;
 mod kliep;
 pub mod kmm;
 pub mod label_shift;
-mod linear_discrepancy;
 mod label_transport;
+mod linear_discrepancy;
 
 mod logistic_ratio;
 mod mixture;
@@ -47,10 +47,10 @@ pub use kmm::{Kmm, KmmParams};
 pub use label_shift::{
     Bbse, BbseParams, Mlls, MllsParams, MmdTargetShift, MmdTargetShiftParams, Rlls, RllsParams,
 };
-pub use linear_discrepancy::{LinearDiscrepancy, LinearDiscrepancyParams};
 pub use label_transport::{
     Jcpot, JcpotParams, Jdot, JdotParams, JointTransport, LabelPropagation, LabelPropagationParams,
 };
+pub use linear_discrepancy::{LinearDiscrepancy, LinearDiscrepancyParams};
 
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
