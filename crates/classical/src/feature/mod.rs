@@ -100,7 +100,7 @@ fn times(rows: &Features, matrix: &Array2<f64>) -> Result<Features, TransferErro
 }
 
 /// The parameters that all methods over transfer components share.
-const COMPONENT_PARAMETERS: [ParamInfo; 5] = [
+const COMPONENT_PARAMETERS: [ParamInfo; 6] = [
     ParamInfo {
         name: "n_components",
         default: "30",
@@ -119,14 +119,23 @@ const COMPONENT_PARAMETERS: [ParamInfo; 5] = [
     ParamInfo {
         name: "kernel",
         default: "\"linear\"",
-        range: ParamRange::Choice(&["linear", "primal", "rbf"]),
-        doc: "The design: the linear kernel in its dual form, the rows themselves, or the Gaussian kernel.",
+        range: ParamRange::Choice(&["linear", "primal", "rbf", "nystroem", "fourier"]),
+        doc: "The design: the linear kernel in its dual form, the rows themselves, the Gaussian kernel, or that from a sample of rows or of frequencies.",
     },
     ParamInfo {
         name: "gamma",
         default: "null",
         range: ParamRange::PositiveOrAuto,
         doc: "Width of the Gaussian kernel; null: the median heuristic.",
+    },
+    ParamInfo {
+        name: "n_features",
+        default: "300",
+        range: ParamRange::Integer {
+            low: 1,
+            high: u64::MAX,
+        },
+        doc: "Rows that nystroem draws, frequencies that fourier draws.",
     },
     ParamInfo {
         name: "normalize",
@@ -147,11 +156,24 @@ macro_rules! component_builders {
             kernel: $crate::feature::ComponentKernel,
             /// Sets the width of the Gaussian kernel.
             gamma: Some(f64),
+            /// Sets how many rows `nystroem`, or frequencies `fourier`, draws.
+            n_features: usize,
             /// Sets whether rows are brought to unit length before the fit and after the map.
             normalize: bool,
             /// Sets the base learner.
             learner: impl Into<translearn_core::BaseLearner>,
         });
+
+        impl $params {
+            fn design(&self) -> $crate::feature::components::DesignParams {
+                $crate::feature::components::DesignParams {
+                    kernel: self.kernel,
+                    gamma: self.gamma,
+                    n_features: self.n_features,
+                    normalize: self.normalize,
+                }
+            }
+        }
     };
 }
 use component_builders;
