@@ -21,6 +21,7 @@ pub mod subspace_alignment;
 mod tca;
 #[cfg(test)]
 mod tests;
+mod tjm;
 
 pub use bda::{Bda, BdaParams};
 pub use components::{ComponentKernel, Components};
@@ -37,6 +38,7 @@ pub use scl::{PivotChoice, Scl, SclParams};
 pub use sfa::{Sfa, SfaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
 pub use tca::{Tca, TcaParams};
+pub use tjm::{Tjm, TjmParams};
 
 use ndarray::Array2;
 use translearn_core::{
@@ -54,6 +56,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<TcaParams>(),
         MethodEntry::of::<JdaParams>(),
         MethodEntry::of::<BdaParams>(),
+        MethodEntry::of::<TjmParams>(),
         MethodEntry::of::<EasyTlParams>(),
         MethodEntry::of::<MedaParams>(),
         MethodEntry::of::<OptimalTransportParams>(),

@@ -10,6 +10,7 @@ use ndarray::{Array1, Array2, Axis, s};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     DomainMap, Features, TransferError,
+    kernel::KernelMap,
     linalg::{
         LinalgError, eigh, eigh_largest_of, gram, matmul, svd_thin, unit_columns,
     },
@@ -18,7 +19,7 @@ use translearn_core::{
 
 pub use design::ComponentKernel;
 pub(super) use design::DesignParams;
-use design::{Design, blocks};
+use design::{Design, blocks, mapped_times};
 
 /// A fitted map onto transfer components: rows of either domain to `k` columns, new rows included.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,8 +145,81 @@ impl ComponentProblem {
     }
 }
 
+/// The rows of both domains as `Φ` with `K = Φ Φᵀ`, for methods that look at the dual coefficients, of which there is one
+/// row for each row of the data.
+#[derive(Debug)]
+pub(crate) struct DualRows {
+    normalize: bool,
+    /// `None`: the rows themselves.
+    map: Option<KernelMap>,
+    phi: Array2<f64>,
+}
+
+impl DualRows {
+    pub(crate) fn of(
+        source: &Features,
+        target: &Features,
+        wanted: DesignParams,
+        seed: u64,
+    ) -> Result<Self, TransferError> {
+        let rows = normalized(&source.stack(target)?, wanted.normalize)?.into_owned();
+        let normalize = wanted.normalize;
+        let (map, phi) = match wanted.kernel {
+            ComponentKernel::Primal => {
+                return Err(TransferError::InvalidParameter {
+                    name: "kernel".to_owned(),
+                    value: "primal".to_owned(),
+                    range: "a kernel, for without one no coefficient belongs to a row".to_owned(),
+                });
+            }
+            ComponentKernel::Linear => (None, rows),
+            ComponentKernel::Rbf | ComponentKernel::Nystroem | ComponentKernel::Fourier => {
+                let rows = Features::Dense(rows);
+                let map = wanted.map(&rows, derive(seed, &["design"]))?;
+                let identity = Array2::eye(map.n_features());
+                let phi = mapped_times(&map, &*rows.dense()?, &identity)?;
+                (Some(map), phi)
+            }
+        };
+        Ok(Self {
+            normalize,
+            map,
+            phi,
+        })
+    }
+
+    pub(crate) fn phi(&self) -> &Array2<f64> {
+        &self.phi
+    }
+
+    /// The components `K A`.
+    pub(crate) fn components(&self, a: &Array2<f64>) -> Result<Components, TransferError> {
+        let directions = matmul(&self.phi.t(), a)?;
+        let (design, coefficients) = match &self.map {
+            None => (
+                Design::Primal {
+                    width: self.phi.ncols(),
+                },
+                directions,
+            ),
+            Some(map) => (
+                Design::Mapped {
+                    map: map.clone(),
+                    right: directions,
+                },
+                Array2::eye(a.ncols()),
+            ),
+        };
+        Ok(Components {
+            normalize: self.normalize,
+            design,
+            coefficients,
+        })
+    }
+}
+
 /// Each column less its mean.
-fn centred(x: &Array2<f64>) -> Array2<f64> {
+pub(super) fn centred(x: &Array2<f64>) -> Array2<f64> {
     x - &x.mean_axis(Axis(0)).unwrap_or_default()
 }
 
