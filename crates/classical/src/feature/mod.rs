@@ -7,6 +7,7 @@ mod discrepancy;
 mod easytl;
 pub mod feda;
 mod gfk;
+mod graph;
 mod jda;
 mod meda;
 pub mod msda;
@@ -17,6 +18,7 @@ mod principal;
 mod rounds;
 pub mod scl;
 pub mod sfa;
+mod sstca;
 pub mod subspace_alignment;
 mod tca;
 #[cfg(test)]
@@ -36,6 +38,7 @@ pub use optimal_transport::{OptimalTransport, OptimalTransportParams, TransportP
 pub use pred::{Pred, PredParams};
 pub use scl::{PivotChoice, Scl, SclParams};
 pub use sfa::{Sfa, SfaParams};
+pub use sstca::{Sstca, SstcaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
 pub use tca::{Tca, TcaParams};
 pub use tjm::{Tjm, TjmParams};
@@ -54,6 +57,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<SubspaceAlignmentParams>(),
         MethodEntry::of::<GfkParams>(),
         MethodEntry::of::<TcaParams>(),
+        MethodEntry::of::<SstcaParams>(),
         MethodEntry::of::<JdaParams>(),
         MethodEntry::of::<BdaParams>(),
         MethodEntry::of::<TjmParams>(),

@@ -185,6 +185,16 @@ pub enum ResolvedKernel {
 }
 
 impl ResolvedKernel {
+    /// γ, where the kernel has one.
+    pub fn gamma(&self) -> Option<f64> {
+        match *self {
+            Self::Rbf { gamma } | Self::Polynomial { gamma, .. } | Self::Laplacian { gamma } => {
+                Some(gamma)
+            }
+            Self::Linear | Self::Cosine => None,
+        }
+    }
+
     /// `k(x_i, y_j)` for each row of `x` (`n x d`) and of `y` (`m x d`): `n x m`.
     ///
     /// Costs `n·m·d` multiplications for dense tables, and the columns that two rows share for sparse ones.

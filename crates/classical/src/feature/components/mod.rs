@@ -12,7 +12,7 @@ use translearn_core::{
     DomainMap, Features, TransferError,
     kernel::KernelMap,
     linalg::{
-        LinalgError, eigh, eigh_largest_of, gram, matmul, svd_thin, unit_columns,
+        LinalgError, eigh, eigh_generalized, eigh_largest_of, gram, matmul, svd_thin, unit_columns,
     },
     seed::derive,
 };
@@ -89,6 +89,17 @@ impl ComponentProblem {
         Ok(self.components(whiten.apply(&leading)?))
     }
 
+    /// The `k` solutions of largest `μ` in `L a = μ R a`, each scaled to unit length, for matrices of as many columns as `F`.
+    pub(crate) fn solve_pencil(
+        &self,
+        left: &Array2<f64>,
+        right: &Array2<f64>,
+        k: usize,
+    ) -> Result<Components, TransferError> {
+        self.check_count(k)?;
+        Ok(self.components(eigh_generalized(left, right)?.largest(k)?.1))
+    }
+
     /// The number of columns of `F`, which `k` must not exceed.
     fn check_count(&self, k: usize) -> Result<usize, TransferError> {
         let m = self.f.ncols();
@@ -111,12 +122,17 @@ impl ComponentProblem {
         }
     }
 
+    /// `F`, `n x m`, source rows first.
+    pub(crate) fn design_matrix(&self) -> &Array2<f64> {
+        &self.f
+    }
+
     fn centred(&self) -> &Array2<f64> {
         self.centred.get_or_init(|| centred(&self.f))
     }
 
     /// `Fᵀ H F`, a block of rows at a time: a second matrix of the size of `F` is not needed.
-    fn scatter(&self) -> &Array2<f64> {
+    pub(crate) fn scatter(&self) -> &Array2<f64> {
         self.scatter.get_or_init(|| {
             let mean = self.f.mean_axis(Axis(0)).unwrap_or_default();
             let mut sum = Array2::zeros((self.f.ncols(), self.f.ncols()));
