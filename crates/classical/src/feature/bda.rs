@@ -50,8 +50,9 @@ use super::{
 /// |---|---|---|---|
 /// | `n_components` | 30 | integer ≥ 1 | number `k` of components, at most the rank of the data |
 /// | `lambda` | 1 | (0, ∞) | weight of the penalty |
-/// | `kernel` | `linear` | `linear`, `primal`, `rbf` | the design `F` |
-/// | `gamma` | `null` | (0, ∞) or `null` | width of `rbf`; `null`: the median heuristic |
+/// | `kernel` | `linear` | `linear`, `primal`, `rbf`, `nystroem`, `fourier` | the design `F` |
+/// | `gamma` | `null` | (0, ∞) or `null` | width of the Gaussian kernel; `null`: the median heuristic |
+/// | `n_features` | 300 | integer ≥ 1 | rows that `nystroem` draws, frequencies that `fourier` draws |
 /// | `normalize` | `true` | | rows to unit length before the fit and after the map |
 /// | `mu` | 0.5 | \[0, 1\] | balance: 0 for the domain means alone, 1 for the class means alone |
 /// | `weighted` | `false` | | class means weighted by the shares of the classes |
@@ -93,6 +94,7 @@ pub struct BdaParams {
     lambda: f64,
     kernel: ComponentKernel,
     gamma: Option<f64>,
+    n_features: usize,
     normalize: bool,
     mu: f64,
     weighted: bool,
@@ -108,6 +110,7 @@ impl Default for BdaParams {
             lambda: 1.0,
             kernel: ComponentKernel::Linear,
             gamma: None,
+            n_features: 300,
             normalize: true,
             mu: 0.5,
             weighted: false,
@@ -133,13 +136,7 @@ impl FitAlign for BdaParams {
         let source = problem.source()?;
         let classes = source.labels.classes(INFO.name)?;
         let (target, n_classes) = (problem.target_features(), problem.n_classes());
-        let components = ComponentProblem::new(
-            &source.features,
-            target,
-            self.kernel,
-            self.gamma,
-            self.normalize,
-        )?;
+        let components = ComponentProblem::new(&source.features, target, self.design(), seed)?;
         let balanced = |predicted: Option<&Array1<usize>>| match predicted {
             None => Discrepancy::marginal(classes.len(), target.n_rows(), 1.0),
             Some(predicted) => {
@@ -177,6 +174,7 @@ static INFO: MethodInfo = MethodInfo {
         super::COMPONENT_PARAMETERS[2],
         super::COMPONENT_PARAMETERS[3],
         super::COMPONENT_PARAMETERS[4],
+        super::COMPONENT_PARAMETERS[5],
         ParamInfo {
             name: "mu",
             default: "0.5",

@@ -36,8 +36,9 @@ use super::{
 /// |---|---|---|---|
 /// | `n_components` | 30 | integer ≥ 1 | number `k` of components, at most the rank of the data |
 /// | `lambda` | 1 | (0, ∞) | weight of the penalty |
-/// | `kernel` | `linear` | `linear`, `primal`, `rbf` | the design `F` |
-/// | `gamma` | `null` | (0, ∞) or `null` | width of `rbf`; `null`: the median heuristic |
+/// | `kernel` | `linear` | `linear`, `primal`, `rbf`, `nystroem`, `fourier` | the design `F` |
+/// | `gamma` | `null` | (0, ∞) or `null` | width of the Gaussian kernel; `null`: the median heuristic |
+/// | `n_features` | 300 | integer ≥ 1 | rows that `nystroem` draws, frequencies that `fourier` draws |
 /// | `normalize` | `true` | | rows to unit length before the fit and after the map |
 /// | `n_iterations` | 10 | integer ≥ 1 | rounds |
 ///
@@ -75,6 +76,7 @@ pub struct JdaParams {
     lambda: f64,
     kernel: ComponentKernel,
     gamma: Option<f64>,
+    n_features: usize,
     normalize: bool,
     n_iterations: usize,
     #[serde(skip, default = "super::nearest")]
@@ -88,6 +90,7 @@ impl Default for JdaParams {
             lambda: 1.0,
             kernel: ComponentKernel::Linear,
             gamma: None,
+            n_features: 300,
             normalize: true,
             n_iterations: 10,
             learner: super::nearest(),
@@ -107,13 +110,7 @@ impl FitAlign for JdaParams {
         let source = problem.source()?;
         let classes = source.labels.classes(INFO.name)?;
         let (target, n_classes) = (problem.target_features(), problem.n_classes());
-        let components = ComponentProblem::new(
-            &source.features,
-            target,
-            self.kernel,
-            self.gamma,
-            self.normalize,
-        )?;
+        let components = ComponentProblem::new(&source.features, target, self.design(), seed)?;
         let marginal = Discrepancy::marginal(classes.len(), target.n_rows(), n_classes as f64);
         let joint = |predicted: Option<&Array1<usize>>| {
             let mut joint = marginal.clone();
@@ -153,6 +150,7 @@ static INFO: MethodInfo = MethodInfo {
         super::COMPONENT_PARAMETERS[2],
         super::COMPONENT_PARAMETERS[3],
         super::COMPONENT_PARAMETERS[4],
+        super::COMPONENT_PARAMETERS[5],
         N_ITERATIONS,
     ],
     exemptions: &[],

@@ -235,7 +235,7 @@ impl FitAlign for JgsaParams {
         let rows = source.features.stack(target)?;
         let (span, x) = Projection::onto_span(&rows, self.kernel, self.gamma, self.normalize)?;
         let r = x.ncols();
-        check_components(self.n_components, r)?;
+        check_components(self.n_components, r, "the rank of the data")?;
         let scatters = self.scatters(
             x.slice(s![..n_source, ..]).to_owned(),
             x.slice(s![n_source.., ..]).to_owned(),

@@ -8,12 +8,12 @@ mod easytl;
 pub mod feda;
 pub mod fmmd;
 mod gfk;
+mod graph;
 mod jda;
 mod jgsa;
 mod linear_transport;
 #[cfg(test)]
 mod linear_transport_tests;
-
 mod meda;
 pub mod msda;
 mod optimal_transport;
@@ -28,10 +28,12 @@ mod scatter;
 mod scatter_tests;
 pub mod scl;
 pub mod sfa;
+mod sstca;
 pub mod subspace_alignment;
 mod tca;
 #[cfg(test)]
 mod tests;
+mod tjm;
 
 pub use bda::{Bda, BdaParams};
 pub use components::{ComponentKernel, Components};
@@ -45,16 +47,17 @@ pub use jgsa::{Jgsa, JgsaParams};
 pub use linear_transport::{LinearTransport, LinearTransportParams};
 pub use meda::{Meda, MedaParams};
 pub use msda::{Msda, MsdaParams};
-pub(crate) use optimal_transport::{shared_images, sinkhorn};
-
 pub use optimal_transport::{OptimalTransport, OptimalTransportParams, TransportPlan};
+pub(crate) use optimal_transport::{shared_images, sinkhorn};
 pub use pred::{Pred, PredParams};
 pub use projection::SpanKernel;
 pub use sca::{Sca, ScaParams};
 pub use scl::{PivotChoice, Scl, SclParams};
 pub use sfa::{Sfa, SfaParams};
+pub use sstca::{Sstca, SstcaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
 pub use tca::{Tca, TcaParams};
+pub use tjm::{Tjm, TjmParams};
 
 use ndarray::Array2;
 use translearn_core::{
@@ -70,10 +73,12 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<SubspaceAlignmentParams>(),
         MethodEntry::of::<GfkParams>(),
         MethodEntry::of::<TcaParams>(),
+        MethodEntry::of::<SstcaParams>(),
         MethodEntry::of::<JdaParams>(),
         MethodEntry::of::<BdaParams>(),
         MethodEntry::of::<JgsaParams>(),
         MethodEntry::of::<ScaParams>(),
+        MethodEntry::of::<TjmParams>(),
         MethodEntry::of::<EasyTlParams>(),
         MethodEntry::of::<MedaParams>(),
         MethodEntry::of::<OptimalTransportParams>(),
@@ -122,7 +127,7 @@ fn times(rows: &Features, matrix: &Array2<f64>) -> Result<Features, TransferErro
 }
 
 /// The parameters that all methods over transfer components share.
-const COMPONENT_PARAMETERS: [ParamInfo; 5] = [
+const COMPONENT_PARAMETERS: [ParamInfo; 6] = [
     ParamInfo {
         name: "n_components",
         default: "30",
@@ -141,14 +146,23 @@ const COMPONENT_PARAMETERS: [ParamInfo; 5] = [
     ParamInfo {
         name: "kernel",
         default: "\"linear\"",
-        range: ParamRange::Choice(&["linear", "primal", "rbf"]),
-        doc: "The design: the linear kernel in its dual form, the rows themselves, or the Gaussian kernel.",
+        range: ParamRange::Choice(&["linear", "primal", "rbf", "nystroem", "fourier"]),
+        doc: "The design: the linear kernel in its dual form, the rows themselves, the Gaussian kernel, or that from a sample of rows or of frequencies.",
     },
     ParamInfo {
         name: "gamma",
         default: "null",
         range: ParamRange::PositiveOrAuto,
         doc: "Width of the Gaussian kernel; null: the median heuristic.",
+    },
+    ParamInfo {
+        name: "n_features",
+        default: "300",
+        range: ParamRange::Integer {
+            low: 1,
+            high: u64::MAX,
+        },
+        doc: "Rows that nystroem draws, frequencies that fourier draws.",
     },
     ParamInfo {
         name: "normalize",
@@ -169,11 +183,24 @@ macro_rules! component_builders {
             kernel: $crate::feature::ComponentKernel,
             /// Sets the width of the Gaussian kernel.
             gamma: Some(f64),
+            /// Sets how many rows `nystroem`, or frequencies `fourier`, draws.
+            n_features: usize,
             /// Sets whether rows are brought to unit length before the fit and after the map.
             normalize: bool,
             /// Sets the base learner.
             learner: impl Into<translearn_core::BaseLearner>,
         });
+
+        impl $params {
+            fn design(&self) -> $crate::feature::components::DesignParams {
+                $crate::feature::components::DesignParams {
+                    kernel: self.kernel,
+                    gamma: self.gamma,
+                    n_features: self.n_features,
+                    normalize: self.normalize,
+                }
+            }
+        }
     };
 }
 use component_builders;

@@ -133,15 +133,15 @@ impl Projection {
     }
 }
 
-/// Refuses more components than the rank of the data.
-pub(super) fn check_components(k: usize, rank: usize) -> Result<(), TransferError> {
+/// Refuses more components than the rank, of which `rank_of` says what it is that of.
+pub(super) fn check_components(k: usize, rank: usize, rank_of: &str) -> Result<(), TransferError> {
     if (1..=rank).contains(&k) {
         return Ok(());
     }
     Err(TransferError::InvalidParameter {
         name: "n_components".to_owned(),
         value: k.to_string(),
-        range: format!("integer in [1, {rank}] (the rank of the data)"),
+        range: format!("integer in [1, {rank}] ({rank_of})"),
     })
 }
 

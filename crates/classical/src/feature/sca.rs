@@ -159,7 +159,7 @@ impl FitAlign for ScaParams {
         let (target, known) = (problem.target_features(), problem.target_task());
         let rows = source.features.stack(target)?;
         let (span, x) = Projection::onto_span(&rows, self.kernel, self.gamma, self.normalize)?;
-        check_components(self.n_components, x.ncols())?;
+        check_components(self.n_components, x.ncols(), "the rank of the data")?;
 
         let sources = problem.labelled_sources().map(|source| source.labels.len());
         let domains: Vec<usize> = sources.chain([target.n_rows()]).collect();

@@ -29,23 +29,30 @@ use super::{
 /// (`linear`, `rbf`). The matrix on the right is positive definite, so the pencil is symmetric-definite: no inverse of a
 /// singular matrix, no complex eigenvalue.
 ///
+/// `nystroem` and `fourier` put `K = φ(X) φ(X)ᵀ` in place of the Gaussian kernel matrix, with a map `φ` to `m` numbers
+/// ([`KernelMap`](translearn_core::kernel::KernelMap)): Nyström's from `m` rows drawn from both domains, with which `rbf`
+/// is met exactly once `m` is all of them, or random Fourier features. With `φ(X) = U S Vᵀ`, `F = φ(X) V S` is `K U`, so the
+/// problem is that of `K` and its penalty, in `m` unknowns.
+///
 /// # Parameters
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
 /// | `n_components` | 30 | integer ≥ 1 | number `k` of components, at most the rank of the data |
 /// | `lambda` | 1 | (0, ∞) | weight of the penalty |
-/// | `kernel` | `linear` | `linear`, `primal`, `rbf` | the design `F` |
-/// | `gamma` | `null` | (0, ∞) or `null` | width of `rbf`; `null`: the median heuristic |
+/// | `kernel` | `linear` | `linear`, `primal`, `rbf`, `nystroem`, `fourier` | the design `F` |
+/// | `gamma` | `null` | (0, ∞) or `null` | width of the Gaussian kernel; `null`: the median heuristic |
+/// | `n_features` | 300 | integer ≥ 1 | rows that `nystroem` draws, frequencies that `fourier` draws |
 /// | `normalize` | `true` | | rows to unit length before the fit and after the map |
 ///
 /// # Shapes and cost
 ///
-/// `linear` and `primal`: O(n d² + d³), new rows O(d k). `rbf`: O(n² d + n³), new rows O(n d).
+/// `linear` and `primal`: O(n d² + d³), new rows O(d k). `rbf`: O(n² d + n³), new rows O(n d). `nystroem` and `fourier`:
+/// O(n m (d + m) + m³) and memory for `F` (`n x m`) beside the data, new rows O(m d) and O(m²) more for `nystroem`.
 ///
 /// # Errors
 ///
-/// [`TransferError::FeatureMismatch`]; [`TransferError::InvalidParameter`] when `n_components` exceeds the rank.
+/// [`TransferError::FeatureMismatch`]; [`TransferError::InvalidParameter`] when `n_components` exceeds the rank of `F`.
 ///
 /// # Example
 ///
@@ -77,6 +84,7 @@ pub struct TcaParams {
     lambda: f64,
     kernel: ComponentKernel,
     gamma: Option<f64>,
+    n_features: usize,
     normalize: bool,
     #[serde(skip, default = "super::nearest")]
     learner: BaseLearner,
@@ -89,6 +97,7 @@ impl Default for TcaParams {
             lambda: 1.0,
             kernel: ComponentKernel::Linear,
             gamma: None,
+            n_features: 300,
             normalize: true,
             learner: super::nearest(),
         }
@@ -98,16 +107,10 @@ impl Default for TcaParams {
 super::component_builders!(TcaParams);
 
 impl FitAlign for TcaParams {
-    fn fit_align(&self, problem: &TransferProblem, _seed: u64) -> Result<Alignment, TransferError> {
+    fn fit_align(&self, problem: &TransferProblem, seed: u64) -> Result<Alignment, TransferError> {
         let source = problem.source()?;
         let target = problem.target_features();
-        let components = ComponentProblem::new(
-            &source.features,
-            target,
-            self.kernel,
-            self.gamma,
-            self.normalize,
-        )?;
+        let components = ComponentProblem::new(&source.features, target, self.design(), seed)?;
         let discrepancy = Discrepancy::marginal(source.features.n_rows(), target.n_rows(), 1.0);
         let map = components.solve(&discrepancy.indicators(), self.lambda, self.n_components)?;
         Ok(map.into())

@@ -9,7 +9,7 @@ use translearn_core::{
 
 use super::{
     BdaParams, ComponentKernel, Coral, Gfk, JdaParams, SubspaceAlignment, TcaParams,
-    components::ComponentProblem,
+    components::{ComponentProblem, DesignParams},
     discrepancy::{Discrepancy, of_mean},
     principal::principal_components,
 };
@@ -141,7 +141,7 @@ proptest! {
         let k = match kernel {
             ComponentKernel::Primal => x.t().to_owned(),
             ComponentKernel::Linear => x.dot(&x.t()),
-            ComponentKernel::Rbf => {
+            _ => {
                 Kernel::Rbf { gamma: Some(0.2) }.resolve(&[]).unwrap().gram(&x.clone().into()).unwrap()
             }
         };
@@ -152,7 +152,10 @@ proptest! {
         let penalised = k.dot(&m).dot(&k.t()) + Array2::<f64>::eye(k.nrows()) * lambda;
         let oracle = eigh_generalized(&scatter, &penalised).unwrap().largest(2).unwrap();
 
-        let components = ComponentProblem::new(&source.into(), &target.into(), kernel, Some(0.2), false).unwrap();
+        let components = {
+            let wanted = DesignParams { kernel, gamma: Some(0.2), n_features: 1, normalize: false };
+            ComponentProblem::new(&source.into(), &target.into(), wanted, 0).unwrap()
+        };
         let map = components.solve(&e, lambda, 2).unwrap();
         let z = components.transform(&map).unwrap();
         // The certificate: z = Kᵀ α with ‖α‖ = 1, and the Rayleigh quotient of each is the largest the pencil has.
@@ -211,14 +214,13 @@ fn a_small_penalty_closes_the_gap_between_the_means() {
         gaussian(250, 20, 2.0, 1.0, 1),
     );
     let (n_source, n_target) = (source.nrows(), target.nrows());
-    let components = ComponentProblem::new(
-        &source.into(),
-        &target.into(),
-        ComponentKernel::Linear,
-        None,
-        false,
-    )
-    .unwrap();
+    let wanted = DesignParams {
+        kernel: ComponentKernel::Linear,
+        gamma: None,
+        n_features: 1,
+        normalize: false,
+    };
+    let components = ComponentProblem::new(&source.into(), &target.into(), wanted, 0).unwrap();
     let indicators = Discrepancy::marginal(n_source, n_target, 1.0).indicators();
     let map = components.solve(&indicators, 1e-4, 5).unwrap();
     let z = components.transform(&map).unwrap();

@@ -12,7 +12,6 @@ pub mod kmm;
 pub mod label_shift;
 mod label_transport;
 mod linear_discrepancy;
-
 mod logistic_ratio;
 mod mixture;
 mod nearest_neighbour;
@@ -51,7 +50,6 @@ pub use label_transport::{
     Jcpot, JcpotParams, Jdot, JdotParams, JointTransport, LabelPropagation, LabelPropagationParams,
 };
 pub use linear_discrepancy::{LinearDiscrepancy, LinearDiscrepancyParams};
-
 pub use logistic_ratio::{LogisticRatio, LogisticRatioParams};
 pub use nearest_neighbour::{NearestNeighbour, NearestNeighbourParams};
 pub use self_training::{SelfTraining, SelfTrainingParams};

@@ -1,4 +1,5 @@
-//! Kernels on dense and sparse rows, and the median heuristic for their width.
+//! Kernels on dense and sparse rows, the median heuristic for their width, and finite maps in place of large matrices
+//! ([`KernelMap`]).
 //!
 //! | name | `k(x, y)` | parameters |
 //! |---|---|---|
@@ -25,6 +26,7 @@
 //! # Ok::<(), translearn_core::TransferError>(())
 //! ```
 
+mod finite;
 mod median;
 mod parse;
 #[cfg(test)]
@@ -33,6 +35,7 @@ mod tests;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+pub use finite::KernelMap;
 use median::median_gamma;
 pub use median::{MEDIAN_ROWS, median};
 
@@ -182,6 +185,16 @@ pub enum ResolvedKernel {
 }
 
 impl ResolvedKernel {
+    /// γ, where the kernel has one.
+    pub fn gamma(&self) -> Option<f64> {
+        match *self {
+            Self::Rbf { gamma } | Self::Polynomial { gamma, .. } | Self::Laplacian { gamma } => {
+                Some(gamma)
+            }
+            Self::Linear | Self::Cosine => None,
+        }
+    }
+
     /// `k(x_i, y_j)` for each row of `x` (`n x d`) and of `y` (`m x d`): `n x m`.
     ///
     /// Costs `n·m·d` multiplications for dense tables, and the columns that two rows share for sparse ones.

@@ -61,6 +61,22 @@ impl Eigh {
         ))
     }
 
+    /// How many of the eigenvalues, from the smallest, are no more than rounding: at most `size · ε` of the largest.
+    /// For a positive semi-definite matrix, with `size` the terms summed in an entry or its own size.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use translearn_core::linalg::eigh;
+    ///
+    /// assert_eq!(eigh(&array![[1.0, 1.0], [1.0, 1.0]])?.lost_in_rounding(2), 1);
+    /// # Ok::<(), translearn_core::linalg::LinalgError>(())
+    /// ```
+    pub fn lost_in_rounding(&self, size: usize) -> usize {
+        let largest = self.values.last().copied().unwrap_or(0.0);
+        let least = size as f64 * f64::EPSILON * largest;
+        self.values.iter().filter(|&&value| value <= least).count()
+    }
+
     fn check_count(&self, operation: &'static str, asked: usize) -> Result<usize, LinalgError> {
         let (rows, columns) = self.vectors.dim();
         columns.checked_sub(asked).ok_or(LinalgError::TooMany {

@@ -1,7 +1,6 @@
 //! Manifold embedded distribution alignment.
 
 mod balance;
-mod graph;
 #[cfg(test)]
 mod tests;
 
@@ -23,11 +22,11 @@ use super::{
     Gfk, GfkParams,
     components::normalized,
     discrepancy::Discrepancy,
+    graph::Laplacian,
     map_needs,
     rounds::{N_ITERATIONS, keep_known, rounds},
 };
 use balance::Balance;
-use graph::Laplacian;
 
 /// Parameters of manifold embedded distribution alignment (MEDA): a kernel classifier on rows that the [geodesic flow
 /// kernel](super::GfkParams) has mapped, which fits the source's labels, is smooth on the graph of nearest neighbours
@@ -187,7 +186,7 @@ impl MedaParams {
         .resolve(&[])?;
         let system = System::new(
             kernel.gram(&rows)?,
-            &Laplacian::new(&rows, self.n_neighbours)?,
+            &Laplacian::of_cosines(&rows, self.n_neighbours)?,
             &labelled,
             wanted,
             self,

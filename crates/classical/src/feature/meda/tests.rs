@@ -90,7 +90,7 @@ proptest! {
         let k = Array2::from_shape_fn((n, n), |(i, j)| {
             (-0.5 * (&x.row(i) - &x.row(j)).mapv(|v| v * v).sum()).exp()
         });
-        let graph = Laplacian::new(&x.clone().into(), 3).unwrap();
+        let graph = Laplacian::of_cosines(&x.clone().into(), 3).unwrap();
         let system = System::new(k.clone(), &graph, &labelled, wanted.clone(), &params).unwrap();
         let q = Discrepancy::balanced(&source, &target, 3, mu, false).indicators();
         let beta = system.solve(&q).unwrap();

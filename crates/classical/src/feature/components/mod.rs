@@ -1,29 +1,26 @@
 //! Transfer components: the directions of large variance and small discrepancy that TCA, JDA and their kin share.
 
+mod design;
+#[cfg(test)]
+mod tests;
+
 use std::sync::OnceLock;
 
 use ndarray::{Array1, Array2, Axis, s};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     DomainMap, Features, TransferError,
-    kernel::{Kernel, ResolvedKernel},
-    linalg::{LinalgError, eigh, eigh_largest_of, gram, matmul, svd_thin, unit_columns},
+    kernel::KernelMap,
+    linalg::{
+        LinalgError, eigh, eigh_generalized, eigh_largest_of, gram, matmul, svd_thin, unit_columns,
+    },
+    seed::derive,
 };
 
 use super::projection::check_components;
-
-/// How rows become the vectors that components are taken of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ComponentKernel {
-    /// The linear kernel in its dual form: `K = X Xᵀ`, penalty `λ‖α‖²` on the dual coefficients.
-    #[default]
-    Linear,
-    /// The rows themselves: penalty `λ‖a‖²` on the directions.
-    Primal,
-    /// The Gaussian kernel `exp(-γ‖x - y‖²)` in its dual form.
-    Rbf,
-}
+pub use design::ComponentKernel;
+pub(super) use design::DesignParams;
+use design::{Design, blocks, mapped_times};
 
 /// A fitted map onto transfer components: rows of either domain to `k` columns, new rows included.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,21 +28,6 @@ pub struct Components {
     normalize: bool,
     design: Design,
     coefficients: Array2<f64>,
-}
-
-/// From rows to the design matrix `F` in which a component is `F a` and its penalty `λ‖a‖²`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-enum Design {
-    /// `F = X`.
-    Primal { width: usize },
-    /// `F = X V diag(s)` with the thin decomposition `X = U diag(s) Vᵀ` of the rows of the fit. There `F = K U`, and a
-    /// component `K α` with `α = U a` has `‖α‖ = ‖a‖`: the dual problem of size `n` in at most `d` unknowns.
-    Linear { right: Array2<f64> },
-    /// `F = K(X, rows of the fit)`.
-    Kernel {
-        kernel: ResolvedKernel,
-        rows: Features,
-    },
 }
 
 /// The design of the rows of the fit, from which components can be taken again and again for other discrepancies.
@@ -65,41 +47,14 @@ impl ComponentProblem {
     pub(crate) fn new(
         source: &Features,
         target: &Features,
-        kernel: ComponentKernel,
-        gamma: Option<f64>,
-        normalize: bool,
+        wanted: DesignParams,
+        seed: u64,
     ) -> Result<Self, TransferError> {
         let rows = source.stack(target)?;
-        let rows = normalized(&rows, normalize)?.into_owned();
-        let (design, f) = match kernel {
-            ComponentKernel::Primal => (
-                Design::Primal {
-                    width: rows.ncols(),
-                },
-                rows,
-            ),
-            ComponentKernel::Linear => {
-                let svd = svd_thin(&rows)?;
-                let rank = svd.rank().max(1);
-                let s = svd.values.slice(s![..rank]);
-                let right = &svd.v.slice(s![.., ..rank]) * &s;
-                let f = &svd.u.slice(s![.., ..rank]) * &s.mapv(|v| v * v);
-                (
-                    Design::Linear {
-                        right: right.as_standard_layout().into_owned(),
-                    },
-                    f,
-                )
-            }
-            ComponentKernel::Rbf => {
-                let rows = Features::Dense(rows);
-                let kernel = Kernel::Rbf { gamma }.resolve(&[&rows])?;
-                let f = kernel.gram(&rows)?;
-                (Design::Kernel { kernel, rows }, f)
-            }
-        };
+        let rows = normalized(&rows, wanted.normalize)?.into_owned();
+        let (design, f) = Design::of(rows, wanted, derive(seed, &["design"]))?;
         Ok(Self {
-            normalize,
+            normalize: wanted.normalize,
             design,
             f,
             centred: OnceLock::new(),
@@ -117,34 +72,72 @@ impl ComponentProblem {
         lambda: f64,
         k: usize,
     ) -> Result<Components, TransferError> {
-        let m = self.f.ncols();
-        check_components(k, m)?;
+        let m = self.check_count(k)?;
         let whiten = InverseRoot::new(&matmul(&self.f.t(), indicators)?, lambda)?;
         let operator = |v: &Array2<f64>| {
             let scattered = self.centred_product(v)?;
             // It is centred: `(H F)ᵀ` and `Fᵀ` do the same to it.
             matmul(&self.f.t(), &scattered)
         };
-        let scatter = || self.scatter.get_or_init(|| gram(self.centred()));
-        let mut coefficients = whiten.largest(m, k, operator, scatter)?;
+        let scatter = || self.scatter();
+        Ok(self.components(whiten.largest(m, k, operator, scatter)?))
+    }
+
+    /// The `k` solutions of largest `μ` in `L a = μ R a`, each scaled to unit length, for matrices of as many columns as `F`.
+    pub(crate) fn solve_pencil(
+        &self,
+        left: &Array2<f64>,
+        right: &Array2<f64>,
+        k: usize,
+    ) -> Result<Components, TransferError> {
+        self.check_count(k)?;
+        Ok(self.components(eigh_generalized(left, right)?.largest(k)?.1))
+    }
+
+    /// The number of columns of `F`, which `k` must not exceed.
+    fn check_count(&self, k: usize) -> Result<usize, TransferError> {
+        let m = self.f.ncols();
+        check_components(k, m, self.design.rank_of())?;
+        Ok(m)
+    }
+
+    fn components(&self, mut coefficients: Array2<f64>) -> Components {
         unit_columns(&mut coefficients);
-        Ok(Components {
+        Components {
             normalize: self.normalize,
             design: self.design.clone(),
             coefficients,
-        })
+        }
+    }
+
+    /// `F`, `n x m`, source rows first.
+    pub(crate) fn design_matrix(&self) -> &Array2<f64> {
+        &self.f
     }
 
     fn centred(&self) -> &Array2<f64> {
         self.centred.get_or_init(|| centred(&self.f))
     }
 
+    /// `Fᵀ H F`, a block of rows at a time: a second matrix of the size of `F` is not needed.
+    pub(crate) fn scatter(&self) -> &Array2<f64> {
+        self.scatter.get_or_init(|| {
+            let mean = self.f.mean_axis(Axis(0)).unwrap_or_default();
+            let mut sum = Array2::zeros((self.f.ncols(), self.f.ncols()));
+            for block in blocks(self.f.nrows()) {
+                sum += &gram(&(&self.f.slice(s![block, ..]) - &mean));
+            }
+            sum
+        })
+    }
+
     /// `H F v`.
     fn centred_product(&self, v: &Array2<f64>) -> Result<Array2<f64>, LinalgError> {
         match self.design {
             // A kernel matrix is its own transpose, whose columns can be read as they lie; and its values are near each
-            // other in size, so nothing is lost by centring afterwards.
+            // other in size, so nothing is lost by centring afterwards. Nor for what stands in its place.
             Design::Kernel { .. } => Ok(centred(&matmul(&self.f.t(), v)?)),
+            Design::Mapped { .. } => Ok(centred(&matmul(&self.f, v)?)),
             Design::Primal { .. } | Design::Linear { .. } => matmul(self.centred(), v),
         }
     }
@@ -153,6 +146,79 @@ impl ComponentProblem {
     pub(crate) fn transform(&self, components: &Components) -> Result<Array2<f64>, TransferError> {
         let z = matmul(&self.f, &components.coefficients)?;
         Ok(normalized(&z.into(), self.normalize)?.into_owned())
+    }
+}
+
+/// The rows of both domains as `Φ` with `K = Φ Φᵀ`, for methods that look at the dual coefficients, of which there is one
+/// row for each row of the data.
+#[derive(Debug)]
+pub(crate) struct DualRows {
+    normalize: bool,
+    /// `None`: the rows themselves.
+    map: Option<KernelMap>,
+    phi: Array2<f64>,
+}
+
+impl DualRows {
+    pub(crate) fn of(
+        source: &Features,
+        target: &Features,
+        wanted: DesignParams,
+        seed: u64,
+    ) -> Result<Self, TransferError> {
+        let rows = normalized(&source.stack(target)?, wanted.normalize)?.into_owned();
+        let normalize = wanted.normalize;
+        let (map, phi) = match wanted.kernel {
+            ComponentKernel::Primal => {
+                return Err(TransferError::InvalidParameter {
+                    name: "kernel".to_owned(),
+                    value: "primal".to_owned(),
+                    range: "a kernel, for without one no coefficient belongs to a row".to_owned(),
+                });
+            }
+            ComponentKernel::Linear => (None, rows),
+            ComponentKernel::Rbf | ComponentKernel::Nystroem | ComponentKernel::Fourier => {
+                let rows = Features::Dense(rows);
+                let map = wanted.map(&rows, derive(seed, &["design"]))?;
+                let identity = Array2::eye(map.n_features());
+                let phi = mapped_times(&map, &*rows.dense()?, &identity)?;
+                (Some(map), phi)
+            }
+        };
+        Ok(Self {
+            normalize,
+            map,
+            phi,
+        })
+    }
+
+    pub(crate) fn phi(&self) -> &Array2<f64> {
+        &self.phi
+    }
+
+    /// The components `K A`.
+    pub(crate) fn components(&self, a: &Array2<f64>) -> Result<Components, TransferError> {
+        let directions = matmul(&self.phi.t(), a)?;
+        let (design, coefficients) = match &self.map {
+            None => (
+                Design::Primal {
+                    width: self.phi.ncols(),
+                },
+                directions,
+            ),
+            Some(map) => (
+                Design::Mapped {
+                    map: map.clone(),
+                    right: directions,
+                },
+                Array2::eye(a.ncols()),
+            ),
+        };
+        Ok(Components {
+            normalize: self.normalize,
+            design,
+            coefficients,
+        })
     }
 }
 
@@ -235,21 +301,9 @@ impl Components {
     }
 
     fn transform(&self, rows: &Features) -> Result<Features, TransferError> {
-        let width = match &self.design {
-            Design::Primal { width } => *width,
-            Design::Linear { right } => right.nrows(),
-            Design::Kernel { rows, .. } => rows.n_columns(),
-        };
-        translearn_core::check_prediction_rows(rows, width)?;
+        translearn_core::check_prediction_rows(rows, self.design.width())?;
         let x = normalized(rows, self.normalize)?;
-        let z = match &self.design {
-            Design::Primal { .. } => matmul(&*x, &self.coefficients)?,
-            Design::Linear { right } => matmul(&matmul(&*x, right)?, &self.coefficients)?,
-            Design::Kernel { kernel, rows } => {
-                let x = Features::Dense(x.into_owned());
-                matmul(&kernel.matrix(&x, rows)?, &self.coefficients)?
-            }
-        };
+        let z = self.design.times(x, &self.coefficients)?;
         Ok(Features::Dense(
             normalized(&z.into(), self.normalize)?.into_owned(),
         ))
