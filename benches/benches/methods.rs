@@ -12,7 +12,7 @@ use translearn_benches::{CASES, Inputs, Settings, prepare};
 /// Source rows, target rows, columns and classes.
 fn size(case: &str) -> (usize, usize, usize, usize) {
     match case {
-        "coral" | "sa" => (1000, 1000, 100, 2),
+        "coral" | "sa" | "tca-nystroem" => (1000, 1000, 100, 2),
         "tca" | "kmm" | "jda" | "kliep" | "ulsif" => (300, 300, 20, 2),
         "emd" | "sinkhorn" | "sinkhorn-small" => (300, 300, 20, 2),
         "tradaboost" => (1000, 50, 20, 2),

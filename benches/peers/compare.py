@@ -41,6 +41,7 @@ COMPARISONS = [
     Comparison("tca", "adapt"),
     Comparison("kmm", "adapt", 3.0, ("½βᵀKβ−κᵀβ", "KKT violation")),
     Comparison("kmm", "skada", 1.0, ("½βᵀKβ−κᵀβ",)),
+    Comparison("tca-nystroem", "numpy"),
     Comparison("jda", "numpy", 10.0),
     Comparison("meda", "numpy", 10.0),
     Comparison("kliep", "adapt", 5.0, ("−mean log-likelihood",)),
@@ -112,6 +113,8 @@ def compare(comparison, arguments, folder):
             "peer": f"{comparison.peer} {peer.version}",
             "version": ours.version,
             "settings": settings,
+            "bytes_ours": ours.peak_bytes(),
+            "bytes_peer": peer.peak_bytes(),
             "seconds_ours": our_seconds,
             "seconds_peer": peer_seconds,
             "ours": spread(our_seconds),
@@ -144,6 +147,9 @@ def lines(row):
     for figure in row["figures"]:
         note = "the peer is behind" if figure["name"] in row["peer_behind"] else ""
         yield ("", "", figure["name"], f"{figure['ours']:.7g}", f"{figure['peer']:.7g}", note, "", "")
+    if row["bytes_ours"] is not None:
+        ours, peers = (f"{row[side] / 1e9:.2f}" for side in ("bytes_ours", "bytes_peer"))
+        yield ("", "", "peak memory [GB]", ours, peers, "", "", "")
     for name, value in row["settings"].items():
         yield ("", "", f"our {name}", f"{value:g}", "", "", "", "")
 

@@ -306,6 +306,19 @@ class PlainMeda(Plain):
         self.predicted = meda(self.xs, self.arrays["ys"].ravel().astype(int), self.xt)
 
 
+class PlainTcaNystroem(Plain):
+    def run(self):
+        from plain import tca_nystroem
+
+        length = 1.0 / len(self.xs) + 1.0 / len(self.xt)
+        self.mapped = tca_nystroem(
+            self.xs, self.xt, COMPONENTS["tca"], 1.0 / (TCA_MU * length), 1.0 / self.xs.shape[1]
+        )
+
+    def export(self):
+        return dict(zip(("source", "target"), self.mapped))
+
+
 PEERS = {
     ("coral", "skada"): SkadaCoral,
     ("coral", "adapt"): AdaptCoral,
@@ -315,6 +328,7 @@ PEERS = {
     ("tca", "adapt"): AdaptTca,
     ("kmm", "skada"): SkadaKmm,
     ("kmm", "adapt"): AdaptKmm,
+    ("tca-nystroem", "numpy"): PlainTcaNystroem,
     ("jda", "numpy"): PlainJda,
     ("meda", "numpy"): PlainMeda,
     ("kliep", "skada"): SkadaKliep,

@@ -13,14 +13,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use ndarray::Array2;
+use translearn_classical::feature::ComponentKernel;
 
 pub use inputs::Inputs;
 
 /// The names of all cases.
-pub const CASES: [&str; 14] = [
+pub const CASES: [&str; 15] = [
     "coral",
     "sa",
     "tca",
+    "tca-nystroem",
     "jda",
     "meda",
     "kmm",
@@ -70,7 +72,14 @@ pub fn prepare(name: &str, inputs: Inputs) -> Result<Box<dyn Case>> {
     Ok(match name {
         "coral" => Box::new(maps::Coral(maps::Domains::new(&inputs)?)),
         "sa" => Box::new(maps::SubspaceAlignment(maps::Domains::new(&inputs)?)),
-        "tca" => Box::new(maps::Tca(maps::Domains::new(&inputs)?)),
+        "tca" => Box::new(maps::Tca {
+            domains: maps::Domains::new(&inputs)?,
+            kernel: ComponentKernel::Rbf,
+        }),
+        "tca-nystroem" => Box::new(maps::Tca {
+            domains: maps::Domains::new(&inputs)?,
+            kernel: ComponentKernel::Nystroem,
+        }),
         "kmm" => Box::new(instance::Kmm(maps::Domains::new(&inputs)?)),
         "jda" => Box::new(maps::Adapted::jda(&inputs)?),
         "meda" => Box::new(maps::Adapted::meda(&inputs)?),

@@ -280,7 +280,7 @@ static INFO: MethodInfo = MethodInfo {
     what: What::Features,
     needs: map_needs(Outputs::Classification),
     parameters: &[
-        super::COMPONENT_PARAMETERS[0],
+        super::N_COMPONENTS,
         ParamInfo {
             name: "lambda",
             default: "1.0",
@@ -303,7 +303,7 @@ static INFO: MethodInfo = MethodInfo {
             doc: "Weight of the source's classes: far apart, and each close together.",
         },
         kernel_parameter("\"linear\""),
-        super::COMPONENT_PARAMETERS[3],
+        super::GAMMA,
         ParamInfo {
             name: "normalize",
             default: "true",

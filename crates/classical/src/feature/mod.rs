@@ -126,51 +126,53 @@ fn times(rows: &Features, matrix: &Array2<f64>) -> Result<Features, TransferErro
     Ok(product.into())
 }
 
-/// The parameters that all methods over transfer components share.
-const COMPONENT_PARAMETERS: [ParamInfo; 6] = [
-    ParamInfo {
-        name: "n_components",
-        default: "30",
-        range: ParamRange::Integer {
-            low: 1,
-            high: u64::MAX,
-        },
-        doc: "Number of components, at most the rank of the data.",
+// What methods over transfer components share.
+const N_COMPONENTS: ParamInfo = ParamInfo {
+    name: "n_components",
+    default: "30",
+    range: ParamRange::Integer {
+        low: 1,
+        high: u64::MAX,
     },
-    ParamInfo {
-        name: "lambda",
-        default: "1.0",
-        range: ParamRange::Positive,
-        doc: "Weight of the penalty on the coefficients.",
+    doc: "Number of components, at most the rank of the data.",
+};
+const LAMBDA: ParamInfo = ParamInfo {
+    name: "lambda",
+    default: "1.0",
+    range: ParamRange::Positive,
+    doc: "Weight of the penalty on the coefficients.",
+};
+const KERNEL: ParamInfo = ParamInfo {
+    name: "kernel",
+    default: "\"linear\"",
+    range: ParamRange::Choice(&["linear", "primal", "rbf", "nystroem", "fourier"]),
+    doc: "The design: the linear kernel in its dual form, the rows themselves, the Gaussian kernel, or that from a sample of rows or of frequencies.",
+};
+const GAMMA: ParamInfo = ParamInfo {
+    name: "gamma",
+    default: "null",
+    range: ParamRange::PositiveOrAuto,
+    doc: "Width of the Gaussian kernel; null: the median heuristic.",
+};
+const N_FEATURES: ParamInfo = ParamInfo {
+    name: "n_features",
+    default: "300",
+    range: ParamRange::Integer {
+        low: 1,
+        high: u64::MAX,
     },
-    ParamInfo {
-        name: "kernel",
-        default: "\"linear\"",
-        range: ParamRange::Choice(&["linear", "primal", "rbf", "nystroem", "fourier"]),
-        doc: "The design: the linear kernel in its dual form, the rows themselves, the Gaussian kernel, or that from a sample of rows or of frequencies.",
-    },
-    ParamInfo {
-        name: "gamma",
-        default: "null",
-        range: ParamRange::PositiveOrAuto,
-        doc: "Width of the Gaussian kernel; null: the median heuristic.",
-    },
-    ParamInfo {
-        name: "n_features",
-        default: "300",
-        range: ParamRange::Integer {
-            low: 1,
-            high: u64::MAX,
-        },
-        doc: "Rows that nystroem draws, frequencies that fourier draws.",
-    },
-    ParamInfo {
-        name: "normalize",
-        default: "true",
-        range: ParamRange::Flag,
-        doc: "Rows to unit length before the fit and after the map.",
-    },
-];
+    doc: "Rows that nystroem draws, frequencies that fourier draws.",
+};
+const NORMALIZE: ParamInfo = ParamInfo {
+    name: "normalize",
+    default: "true",
+    range: ParamRange::Flag,
+    doc: "Rows to unit length before the fit and after the map.",
+};
+
+/// The parameters that all of them have.
+const COMPONENT_PARAMETERS: [ParamInfo; 6] =
+    [N_COMPONENTS, LAMBDA, KERNEL, GAMMA, N_FEATURES, NORMALIZE];
 
 macro_rules! component_builders {
     ($params:ty) => {

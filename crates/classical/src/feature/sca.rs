@@ -196,7 +196,7 @@ static INFO: MethodInfo = MethodInfo {
     what: What::Features,
     needs: map_needs(Outputs::Classification),
     parameters: &[
-        super::COMPONENT_PARAMETERS[0],
+        super::N_COMPONENTS,
         ParamInfo {
             name: "beta",
             default: "0.5",
@@ -216,8 +216,8 @@ static INFO: MethodInfo = MethodInfo {
             doc: "Weight of the scatter of the domains.",
         },
         kernel_parameter("\"rbf\""),
-        super::COMPONENT_PARAMETERS[3],
-        super::COMPONENT_PARAMETERS[4],
+        super::GAMMA,
+        super::NORMALIZE,
     ],
     exemptions: &[],
     reference: "Ghifary, Balduzzi, Kleijn, Zhang. Scatter Component Analysis: A Unified Framework for Domain Adaptation and Domain Generalization. IEEE TPAMI 39(7), 2017. doi:10.1109/TPAMI.2016.2599532",

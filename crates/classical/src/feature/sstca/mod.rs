@@ -190,17 +190,17 @@ static INFO: MethodInfo = MethodInfo {
     what: What::Features,
     needs: map_needs(Outputs::Both),
     parameters: &[
-        super::COMPONENT_PARAMETERS[0],
-        super::COMPONENT_PARAMETERS[1],
-        super::COMPONENT_PARAMETERS[2],
+        super::N_COMPONENTS,
+        super::LAMBDA,
+        super::KERNEL,
         ParamInfo {
             name: "gamma",
             default: "null",
             range: ParamRange::PositiveOrAuto,
             doc: "Width of the Gaussian kernel and of the weights of the graph; null: the median heuristic.",
         },
-        super::COMPONENT_PARAMETERS[4],
-        super::COMPONENT_PARAMETERS[5],
+        super::N_FEATURES,
+        super::NORMALIZE,
         ParamInfo {
             name: "dependence",
             default: "0.5",

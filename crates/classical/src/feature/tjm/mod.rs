@@ -185,17 +185,17 @@ static INFO: MethodInfo = MethodInfo {
     what: What::Features,
     needs: map_needs(Outputs::Both),
     parameters: &[
-        super::COMPONENT_PARAMETERS[0],
-        super::COMPONENT_PARAMETERS[1],
+        super::N_COMPONENTS,
+        super::LAMBDA,
         ParamInfo {
             name: "kernel",
             default: "\"linear\"",
             range: ParamRange::Choice(&["linear", "rbf", "nystroem", "fourier"]),
             doc: "The linear kernel, the Gaussian kernel, or that from a sample of rows or of frequencies.",
         },
-        super::COMPONENT_PARAMETERS[3],
-        super::COMPONENT_PARAMETERS[4],
-        super::COMPONENT_PARAMETERS[5],
+        super::GAMMA,
+        super::N_FEATURES,
+        super::NORMALIZE,
         ParamInfo {
             name: "n_iterations",
             default: "10",

@@ -40,10 +40,11 @@ proptest! {
         let (target, truth) = drawn(of_class_0, 36 - of_class_0, seed);
         let sources = vec![drawn(24, 10, seed + 1), drawn(8, 20, seed + 2)];
         let problem = several(sources.clone(), &target);
-        let method = JcpotParams::default().regularization(0.02);
+        let method = JcpotParams::default();
         let solved = method.transport(&problem).unwrap();
         let share = of_class_0 as f64 / 36.0;
-        prop_assert!((solved.proportions[0] - share).abs() < 0.1, "{} {share}", solved.proportions[0]);
+        // The entropy draws the shares towards each other.
+        prop_assert!((solved.proportions[0] - share).abs() < 0.15, "{} {share}", solved.proportions[0]);
         let found = JcpotParams::propagate(&problem, &solved.plans).unwrap();
         for j in 0..36 {
             let mut of_class_1 = 0.0;

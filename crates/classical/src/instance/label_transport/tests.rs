@@ -147,7 +147,7 @@ proptest! {
     #[test]
     fn the_rounds_of_jdot_are_those_of_the_paper(seed in 0u64..1000, alpha in 0.1f64..3.0, rounds in 1usize..5) {
         let (source, target) = (normal(9, 2, seed), normal(7, 2, seed + 1) * 1.5 + 0.5);
-        let y: Array1<f64> = source.column(0).mapv(|v| 2.0 * v) + &normal(9, 1, seed + 2).column(0);
+        let y: Array1<f64> = source.column(0).mapv(|v| 2.0 * v) + normal(9, 1, seed + 2).column(0);
         let features = naive_cost(&source, &target) * alpha;
         let mut cost = features.clone();
         let (mut answers, mut objective) = (Array1::zeros(7), 0.0);
@@ -171,7 +171,7 @@ proptest! {
     #[test]
     fn the_objective_of_jdot_never_rises(seed in 0u64..1000, alpha in 0.05f64..2.0, classes in 0usize..2) {
         let (source, target) = (normal(14, 2, seed), normal(11, 2, seed + 1) * 1.5 + 0.5);
-        let y: Array1<f64> = source.column(0).mapv(|v| 2.0 * v) + &normal(14, 1, seed + 2).column(0);
+        let y: Array1<f64> = source.column(0).mapv(|v| 2.0 * v) + normal(14, 1, seed + 2).column(0);
         let (of_classes, (lambda, c)) = (classes == 1, (0.3, 2.0));
         let (problem, method) = if of_classes {
             let mut codes = y.mapv(|v| usize::from(v > 0.0));
