@@ -23,10 +23,11 @@ pub(super) struct LeastDiscrepancy {
 
 /// Much less than this rounding cannot tell from 0 for many rows.
 const GAP: f64 = 1e-6;
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 40;
 const STEPS: usize = 100;
-/// The barrier weighs this much less from round to round.
-const SHARPER: f64 = 10.0;
+/// The barrier weighs this much less from round to round. With larger steps the way back to the path is longer than what
+/// they gain where the source has to be stretched far: with ten, more than [`STEPS`] did not suffice.
+const SHARPER: f64 = 2.0;
 /// A step whose relative changes are within this is the last of its round; what is left is about its square.
 const SMALL_STEP: f64 = 1e-5;
 

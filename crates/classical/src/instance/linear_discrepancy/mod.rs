@@ -33,7 +33,7 @@ use barrier::least_discrepancy;
 ///
 /// 1. Divide by `‖C_S‖₂ + ‖C_T‖₂`, the norms of the second moments without weights.
 /// 2. From equal shares, follow the central path of `min t` over `−tI ⪯ M(q) ⪯ tI`, `q ≥ 0`: Newton steps for `τt − ln
-///    det(tI − M) − ln det(tI + M) − ln t − Σ ln q_i`, ten times the `τ` each time.
+///    det(tI − M) − ln det(tI + M) − ln t − Σ ln q_i`, twice the `τ` each time.
 /// 3. Stop when `‖M(q)‖₂` is above `⟨W, C_T⟩ − max_i x_iᵀ W x_i`, which no shares go below, by no more than 1e-6;
 ///    `W` is the difference of the inverses of `tI ∓ M`, divided by the sum of their traces.
 ///
@@ -45,9 +45,9 @@ use barrier::least_discrepancy;
 ///
 /// # Shapes and cost
 ///
-/// One weight per source row. O(n_s d² min(n_s, d²)) operations and 8 n_s d² bytes a Newton step, some tens of which are
-/// needed, with `n_s + n_t` in place of `d` where that is less. The trace holds `discrepancy`, that of equal shares and of
-/// those found, `lower-bound`, what no shares go below, and `gap`, the difference on the scale of step 3.
+/// One weight per source row. O(n_s d² min(n_s, d²)) operations and 8 n_s d² bytes a Newton step, one to three hundred of
+/// which are needed, with `n_s + n_t` in place of `d` where that is less. The trace holds `discrepancy`, that of equal
+/// shares and of those found, `lower-bound`, what no shares go below, and `gap`, the difference on the scale of step 3.
 ///
 /// # Errors
 ///

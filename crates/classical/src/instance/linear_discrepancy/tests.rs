@@ -118,3 +118,15 @@ fn adapt_finds_the_same() {
     }
     assert_eq!(cases.len(), 3);
 }
+
+/// Few rows of many reach as far as the target does: most shares have to come down by several orders of magnitude.
+#[test]
+fn a_source_that_has_to_be_stretched_far_is() {
+    let source = rows(400, 6, 1.0, 0.0, 3).mapv(|v| v.powi(3));
+    let target = rows(300, 6, 1.0, 1.0, 4).mapv(|v| v.powi(3));
+    let found = solved(&source, &target);
+    assert!(found.gap <= 1e-6, "{}", found.gap);
+    assert!(found.discrepancy < found.unweighted);
+    let smallest = found.shares.fold(1.0_f64, |a, &b| a.min(b));
+    assert!(smallest < 1e-3 / 400.0, "{smallest}");
+}
