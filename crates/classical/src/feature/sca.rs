@@ -81,7 +81,7 @@ use super::{
 /// Ghifary, Balduzzi, Kleijn, Zhang, *Scatter Component Analysis: A Unified Framework for Domain Adaptation and Domain
 /// Generalization*, IEEE TPAMI 39(7), 2017, doi:10.1109/TPAMI.2016.2599532. A public code by another hand divides each
 /// component by the root of its `φ` besides, so that components that hold next to nothing weigh as much as the first.
-/// That is not done here: on six pairs of Office-Caltech SURF (C→W, C→D, A→W, W→D, D→A, W→A) it takes the average, 43.8
+/// That is not done here: on six pairs of Office-Caltech SURF (C→W, C→D, A→W, W→D, D→A, W→A) it takes the average, 43.7
 /// with the defaults, down to 28.3. The paper, which chooses `beta` and `delta` by cross-validation, has 45.2 on these.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
