@@ -12,10 +12,17 @@ use crate::workspace::{Workspace, check};
 const OUTSIDE: &[&str] = &["examples/custom-method"];
 
 /// The whole workspace, and then the runner with networks by itself: built together, every program that names the runner
-/// would load libtorch.
+/// would load libtorch. Beside the runner stand the two packages whose dependencies ask for features of `serde_json` and
+/// `either` that its own do without: with them it builds upon what the workspace has built, without them upon all of it
+/// built again.
 pub(crate) const EVERYTHING: [&[&str]; 2] = [
     &["--workspace"],
-    &["--package", "translearn-experiment", "--features", "deep"],
+    &[
+        "--package=translearn-experiment",
+        "--package=translearn-benches",
+        "--package=xtask",
+        "--features=translearn-experiment/deep",
+    ],
 ];
 /// What of the runner depends on networks.
 const WITH_NETWORKS: [&str; 5] = ["--lib", "--test", "program", "--test", "spec"];
@@ -56,14 +63,13 @@ fn outside(workspace: &Workspace) -> Result<()> {
     for name in OUTSIDE {
         let manifest = workspace.root().join(name).join("Cargo.toml");
         if manifest.is_file() {
-            // A build folder of its own, under the workspace's `target` so that one place holds all that was built.
-            let target = workspace.root().join("target").join(name);
+            // The workspace's build folder holds most of its dependencies already.
             check(
                 workspace
                     .cargo(&["test", "--manifest-path"])
                     .arg(manifest)
                     .arg("--target-dir")
-                    .arg(target),
+                    .arg(workspace.root().join("target")),
             )?;
         }
     }
