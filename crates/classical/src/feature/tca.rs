@@ -32,7 +32,7 @@ use super::{
 /// `nystroem` and `fourier` put `K = φ(X) φ(X)ᵀ` in place of the Gaussian kernel matrix, with a map `φ` to `m` numbers
 /// ([`KernelMap`](translearn_core::kernel::KernelMap)): Nyström's from `m` rows drawn from both domains, with which `rbf`
 /// is met exactly once `m` is all of them, or random Fourier features. With `φ(X) = U S Vᵀ`, `F = φ(X) V S` is `K U`, so the
-/// problem is that of `K` and its penalty, in `m` unknowns. `nystroem` draws rows by their place: another order of the rows
+/// problem is that of `K` and its penalty, in `m` unknowns.
 /// gives another sample, as another seed does.
 ///
 /// # Parameters

@@ -4,11 +4,12 @@ use ndarray::{Array2, s};
 use translearn_core::{
     Features, ParamInfo, ParamRange, TransferError, TransferProblem,
     distance::squared_distances,
+    exponential::exp_scaled,
     kernel::{Kernel, ResolvedKernel},
     seed,
 };
 
-use super::{check_kernel_memory, content::by_content};
+use super::check_kernel_memory;
 
 /// Number of centres and width, as all methods over this basis have them.
 pub(super) const BASIS_PARAMETERS: [ParamInfo; 2] = [
@@ -82,7 +83,7 @@ impl Basis {
         };
         let n_rows = source.n_rows().max(target.n_rows());
         check_kernel_memory("the kernel matrix", n_rows, n_centers.min(target.n_rows()))?;
-        let order = by_content(target);
+        let order = target.rows_by_value();
         let mut drawn = seed::rng(seed::derive(seed, &["centers"])).choose(order.len(), n_centers);
         drawn.sort_unstable();
         let centers: Vec<usize> = drawn.into_iter().map(|place| order[place]).collect();
@@ -98,12 +99,10 @@ impl Basis {
     /// The functions of one width.
     pub(super) fn functions(&self, gamma: f64) -> Functions {
         let values = |distances: &Array2<f64>| {
-            let mut values = Array2::ones((distances.nrows(), distances.ncols() + 1));
-            values
-                .slice_mut(s![.., ..-1])
-                .zip_mut_with(distances, |value, distance| {
-                    *value = (-gamma * distance).exp();
-                });
+            // The constant is the Gaussian of a distance of 0.
+            let mut values = Array2::zeros((distances.nrows(), distances.ncols() + 1));
+            values.slice_mut(s![.., ..-1]).assign(distances);
+            exp_scaled(&mut values, -gamma);
             values
         };
         Functions {

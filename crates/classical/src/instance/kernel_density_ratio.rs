@@ -10,7 +10,7 @@ use translearn_core::{
 };
 
 use super::ratio::{RATIO_PARAMETERS, ratio_builders};
-use super::scale::{common_scale, relative_exponentials};
+use super::scale::CommonScale;
 use super::{check_kernel_memory, logistic, weighted_learner, weighting_needs};
 
 /// Parameters of the ratio of two kernel density estimates: a Gaussian stands on every row of either domain, and a source
@@ -167,18 +167,22 @@ impl SourceWeighter for KernelDensityRatioParams {
         problem: &TransferProblem,
         _seed: u64,
     ) -> Result<SourceWeights, TransferError> {
-        let (source, target) = common_scale(problem, INFO.name)?;
+        let scale = CommonScale::new(problem, INFO.name)?;
+        let (source, target) = (&scale.source, &scale.target);
         let columns = source.nrows().max(target.nrows());
         check_kernel_memory("the kernel matrix", source.nrows(), columns)?;
         let widths = (
-            self.bandwidth.of(&source, "the source")?,
-            self.bandwidth.of(&target, "the target")?,
+            self.bandwidth.of(source, "the source")?,
+            self.bandwidth.of(target, "the target")?,
         );
-        let (source, target) = (Features::Dense(source), Features::Dense(target));
+        let (source, target) = (
+            Features::Dense(source.clone()),
+            Features::Dense(target.clone()),
+        );
         // Numbers of rows and powers of h are factors that all rows share.
         let of_source = log_densities(&squared_distances_within(&source)?, widths.0);
         let of_target = log_densities(&squared_distances(&source, &target)?, widths.1);
-        let ratio = relative_exponentials(&(of_target - of_source));
+        let ratio = scale.relative_exponentials(&(of_target - of_source));
         let series = ("bandwidth".to_owned(), vec![widths.0, widths.1]);
         Ok(SourceWeights {
             weights: self.tempered(ratio),
@@ -249,7 +253,8 @@ mod tests {
         #[test]
         fn weights_are_ratios_of_densities(n in 4usize..30, d in 1usize..4, seed in 0u64..1000) {
             let problem = problem(n, n + 3, d, seed);
-            let (source, target) = common_scale(&problem, "test").unwrap();
+            let scale = CommonScale::new(&problem, "test").unwrap();
+            let (source, target) = (&scale.source, &scale.target);
             for bandwidth in [Bandwidth::Scott, Bandwidth::Silverman, Bandwidth::LeaveOneOut] {
                 let h = |rows: &Array2<f64>| {
                     let (n, d) = (rows.nrows() as f64, rows.ncols() as f64);
@@ -269,9 +274,11 @@ mod tests {
                 let fitted = KernelDensityRatioParams::default().bandwidth(bandwidth).source_weights(&problem, 0).unwrap();
                 let naive = source.map_axis(Axis(1), |x| {
                     let x = x.to_vec();
-                    density(&x, &target, h(&target), None) / density(&x, &source, h(&source), None)
+                    density(&x, target, h(target), None) / density(&x, source, h(source), None)
                 });
-                let difference = mean_one(&fitted.weights).unwrap() - mean_one(&naive).unwrap();
+                let order = problem.source().unwrap().features.rows_by_value();
+                let weights = fitted.weights.select(Axis(0), &order);
+                let difference = mean_one(&weights).unwrap() - mean_one(&naive).unwrap();
                 prop_assert!(difference.iter().all(|v| v.abs() < 1e-8), "{bandwidth:?}: {difference}");
             }
         }

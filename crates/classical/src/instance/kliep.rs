@@ -10,7 +10,7 @@ use translearn_core::{
 };
 
 use super::basis::{BASIS_PARAMETERS, Basis, Functions, basis_builders};
-use super::content::folds;
+use super::folds::folds;
 use super::mixture::{Mixture, fit_mixture};
 use super::ratio::{RATIO_PARAMETERS, ratio_builders};
 use super::{logistic, weighted_learner, weighting_needs};
@@ -138,7 +138,7 @@ impl KliepParams {
         let n_folds = self.n_folds.min(rows);
         let fold_of = folds(target, |_| 0, n_folds);
         let score = |&gamma: &f64| {
-            let ratio = Ratio::new(&basis.functions(gamma));
+            let ratio = Ratio::new(basis.functions(gamma));
             let left_out = |fold: usize| {
                 let (test, train): (Vec<usize>, Vec<usize>) =
                     (0..rows).partition(|&row| fold_of[row] == fold);
@@ -177,18 +177,22 @@ struct Ratio {
 }
 
 impl Ratio {
-    fn new(functions: &Functions) -> Self {
+    fn new(mut functions: Functions) -> Self {
         let n_source = functions.source.nrows() as f64;
         let means = functions.source.sum_axis(Axis(0)) / n_source;
         // A Gaussian that no source row reaches has no part in a ratio to the source's density.
         let reached: Vec<usize> = (0..means.len())
             .filter(|&l| means[l] > f64::MIN_POSITIVE)
             .collect();
-        let means = means.select(Axis(0), &reached);
-        let over_means = |values: &Array2<f64>| values.select(Axis(1), &reached) / &means;
+        for values in [&mut functions.target, &mut functions.source] {
+            if reached.len() < means.len() {
+                *values = values.select(Axis(1), &reached);
+            }
+            *values /= &means.select(Axis(0), &reached);
+        }
         Self {
-            densities: over_means(&functions.target),
-            source: over_means(&functions.source),
+            densities: functions.target,
+            source: functions.source,
             functions: reached,
         }
     }
@@ -235,7 +239,7 @@ impl SourceWeighter for KliepParams {
     ) -> Result<SourceWeights, TransferError> {
         let basis = Basis::new(problem, self.n_centers, self.gamma, seed)?;
         let gamma = self.choose_gamma(problem, &basis)?;
-        let ratio = Ratio::new(&basis.functions(gamma));
+        let ratio = Ratio::new(basis.functions(gamma));
         let every: Vec<usize> = (0..ratio.densities.nrows()).collect();
         let fitted = ratio.fit(&every, self.tolerance)?;
         let series = [

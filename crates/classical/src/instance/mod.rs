@@ -4,7 +4,8 @@ mod aux_data;
 mod basis;
 mod boosting;
 mod combination;
-mod content;
+mod folds;
+mod gaussian_ratio;
 mod gradual_self_training;
 mod kernel_density_ratio;
 mod kliep;
@@ -39,6 +40,7 @@ pub use combination::{
     CombinedSources, Densities, DistributionWeighted, DistributionWeightedParams, EnsembleWeights,
     SourceEnsemble, SourceEnsembleParams,
 };
+pub use gaussian_ratio::{GaussianRatio, GaussianRatioParams};
 pub use gradual_self_training::{GradualSelfTraining, GradualSelfTrainingParams};
 pub use kernel_density_ratio::{Bandwidth, KernelDensityRatio, KernelDensityRatioParams};
 pub use kliep::{Kliep, KliepParams};
@@ -80,6 +82,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<UlsifParams>(),
         MethodEntry::of::<RulsifParams>(),
         MethodEntry::of::<LogisticRatioParams>(),
+        MethodEntry::of::<GaussianRatioParams>(),
         MethodEntry::of::<KernelDensityRatioParams>(),
         MethodEntry::of::<NearestNeighbourParams>(),
         MethodEntry::of::<LinearDiscrepancyParams>(),

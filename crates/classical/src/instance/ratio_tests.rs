@@ -22,7 +22,12 @@ pub(super) fn problem(n_source: usize, n_target: usize, d: usize, seed: u64) -> 
         x
     };
     let (source, target) = (sample(n_source, 1.0, 0.0), sample(n_target, SCALE, SHIFT));
-    let codes: Array1<usize> = (0..n_source).map(|row| row % 2).collect();
+    problem_of(source, target)
+}
+
+/// Source rows with classes in turn, and target rows.
+pub(super) fn problem_of(source: Array2<f64>, target: Array2<f64>) -> TransferProblem {
+    let codes: Array1<usize> = (0..source.nrows()).map(|row| row % 2).collect();
     let domain = |name: &str, x: Array2<f64>| Domain {
         name: name.into(),
         features: x.into(),

@@ -11,7 +11,7 @@ use translearn_core::{
 use super::product::kernel_product;
 use super::{Bounds, KmmParams, MeanKernel, MeanSolver, QuadraticProgram, frank_wolfe};
 use crate::instance::check_kernel_memory;
-use crate::instance::content::folds;
+use crate::instance::folds::folds;
 
 /// Source rows that are matched to the target by themselves.
 pub(super) struct Block<'a> {

@@ -8,7 +8,7 @@ use translearn_core::{
 
 use super::Classes;
 use super::prior_shift::MixtureFit;
-use crate::instance::content::folds;
+use crate::instance::folds::folds;
 use crate::instance::shares::class_shares;
 
 /// Predictions by learners that were fitted on all parts of the source but one: the source's rows each by the learner that

@@ -13,7 +13,7 @@ use super::cross_fit::CrossFitted;
 use super::prior_shift::MixtureFit;
 use super::rlls::regularised_weights;
 use super::{BbseParams, Classes, MllsParams, MmdTargetShiftParams, RllsParams};
-use crate::instance::content::folds;
+use crate::instance::folds::folds;
 
 /// Three normal classes in the plane, `apart` from each other, in other shares in the target than in the source.
 fn problem(n_source: usize, n_target: usize, apart: f64, seed: u64) -> TransferProblem {
