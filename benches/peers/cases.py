@@ -4,9 +4,12 @@ The judge is neither side's code: it computes each objective or certificate anew
 the matrices both sides hand over. All its figures are better when they are lower.
 """
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import scipy.io
 import scipy.linalg
 
 COMPONENTS = {"sa": 50, "tca": 30}
@@ -28,10 +31,12 @@ SIZES = {
     "sa": (4000, 4000, 800, 0),
     "tca": (1000, 1000, 100, 0),
     "tca-nystroem": (50000, 50000, 100, 0),
-    # C→A of Office-Caltech.
+    # C→A of Office-Caltech: its files where TRANSLEARN_MIRROR has them, else rows of their size.
     "jda": (1123, 958, 800, 10),
     "meda": (1123, 958, 800, 10),
     "kmm": (1000, 1000, 20, 0),
+    # Never beside a peer: none of them gets there.
+    "kmm-frank-wolfe": (100000, 100000, 20, 0),
     # Every target row is a centre, so that all sides have the same functions.
     "kliep": (1000, 300, 20, 0),
     "ulsif": (1000, 1000, 20, 0),
@@ -50,6 +55,7 @@ QUICK_SIZES = {
     "jda": (150, 120, 40, 3),
     "meda": (150, 120, 40, 3),
     "kmm": (150, 150, 10, 0),
+    "kmm-frank-wolfe": (1000, 1000, 10, 0),
     "kliep": (150, 60, 10, 0),
     "ulsif": (150, 150, 10, 0),
     "tradaboost": (500, 60, 10, 2),
@@ -74,6 +80,10 @@ def draw(case: str, size: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
             return rng.normal(size=(n, d)) * spectrum @ directions
 
         arrays = {"xs": sample(n_source), "xt": sample(n_target)}
+    elif case in ("jda", "meda") and size == SIZES[case] and (folder := surf_folder()):
+        xs, ys = surf(folder / "Caltech10_SURF_L10.mat")
+        xt, yt = surf(folder / "amazon_SURF_L10.mat")
+        arrays = {"xs": xs, "ys": ys, "xt": xt, "yt": yt}
     elif case in ("jda", "meda"):
         # Counts of words: a class uses some words more, and so does a domain.
         classes = rng.gamma(0.3, size=(n_classes, d))
@@ -94,7 +104,7 @@ def draw(case: str, size: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
         cost = ((xs[:, None, :] - xt[None, :, :]) ** 2).sum(axis=2)
         a, b = rng.random(n_source) + 0.5, rng.random(n_target) + 0.5
         arrays = {"cost": cost / np.median(cost), "a": a / a.sum(), "b": b / b.sum()}
-    elif case in ("tca", "tca-nystroem", "kmm", "kliep", "ulsif"):
+    elif case in ("tca", "tca-nystroem", "kmm", "kmm-frank-wolfe", "kliep", "ulsif"):
         shift = 0.5 if case.startswith("tca") else 0.3
         arrays = {
             "xs": rng.normal(size=(n_source, d)),
@@ -123,6 +133,21 @@ def draw(case: str, size: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
         name: np.ascontiguousarray(a[:, None] if a.ndim == 1 else a)
         for name, a in arrays.items()
     }
+
+
+def surf_folder() -> Path | None:
+    """Where the files of Office-Caltech are, if they are here."""
+    mirror = os.environ.get("TRANSLEARN_MIRROR")
+    folder = Path(mirror or "") / "office-caltech10-surf"
+    return folder if mirror and folder.is_dir() else None
+
+
+def surf(path: Path):
+    """Shares of visual words, standardised by column, and classes from 0."""
+    file = scipy.io.loadmat(path)
+    x = file["fts"].astype(float)
+    x /= x.sum(axis=1, keepdims=True)
+    return (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-12), file["labels"].ravel() - 1.0
 
 
 def single(x):

@@ -114,8 +114,8 @@ class Record:
     def __init__(self, arguments, shown_threads, prefix="", **settings):
         started = datetime.datetime.now(datetime.timezone.utc)
         load = os.getloadavg()[0]
-        print(f"{platform.machine()}, {os.cpu_count()} processors, load {load:.1f}, {shown_threads} on")
-        print(f"both sides, median (smallest to largest) of {arguments.runs} interleaved runs", flush=True)
+        print(f"{platform.machine()}, {os.cpu_count()} processors, load {load:.1f}, {shown_threads} a side")
+        print(f"median (smallest to largest) of {arguments.runs} runs", flush=True)
         if load > 0.5:
             print("something else is running: times are too long, ratios less certain", flush=True)
         self.rows, self.failed = [], []

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use ndarray::{Array2, Axis};
+use translearn_classical::instance::kmm::MeanSolver;
 use translearn_classical::instance::{
     BoostingLoss, KliepParams, KmmParams, TrAdaBoostParams, UlsifParams,
 };
@@ -14,12 +15,17 @@ use crate::maps::{Domains, problem};
 use crate::{Case, Inputs, Run, Settings, timed};
 
 #[derive(Debug)]
-pub(crate) struct Kmm(pub(crate) Domains);
+pub(crate) struct Kmm {
+    pub(crate) domains: Domains,
+    pub(crate) solver: MeanSolver,
+}
 
 impl Case for Kmm {
     fn run(&self, settings: Settings) -> Result<Run> {
-        let (source, target) = self.0.copy();
-        let mut params = KmmParams::default().gamma(width(&source));
+        let (source, target) = self.domains.copy();
+        let mut params = KmmParams::default()
+            .gamma(width(&source))
+            .solver(self.solver);
         if let Some(tolerance) = settings.tolerance {
             params = params.tolerance(tolerance);
         }

@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use ndarray::Array2;
 use translearn_classical::feature::ComponentKernel;
+use translearn_classical::instance::kmm::MeanSolver;
 
 pub use inputs::Inputs;
 
 /// The names of all cases.
-pub const CASES: [&str; 15] = [
+pub const CASES: [&str; 16] = [
     "coral",
     "sa",
     "tca",
@@ -26,6 +27,7 @@ pub const CASES: [&str; 15] = [
     "jda",
     "meda",
     "kmm",
+    "kmm-frank-wolfe",
     "kliep",
     "ulsif",
     "tradaboost",
@@ -80,7 +82,14 @@ pub fn prepare(name: &str, inputs: Inputs) -> Result<Box<dyn Case>> {
             domains: maps::Domains::new(&inputs)?,
             kernel: ComponentKernel::Nystroem,
         }),
-        "kmm" => Box::new(instance::Kmm(maps::Domains::new(&inputs)?)),
+        "kmm" => Box::new(instance::Kmm {
+            domains: maps::Domains::new(&inputs)?,
+            solver: MeanSolver::ActiveSet,
+        }),
+        "kmm-frank-wolfe" => Box::new(instance::Kmm {
+            domains: maps::Domains::new(&inputs)?,
+            solver: MeanSolver::FrankWolfe,
+        }),
         "jda" => Box::new(maps::Adapted::jda(&inputs)?),
         "meda" => Box::new(maps::Adapted::meda(&inputs)?),
         "kliep" => Box::new(instance::Kliep(maps::Domains::new(&inputs)?)),

@@ -30,7 +30,7 @@ const OURS_DEEP: &str = "beside_pytorch";
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// coral, sa, tca, tca-nystroem, jda, meda, kmm, kliep, ulsif, tradaboost, emd, sinkhorn, sinkhorn-small, logistic,
-    /// tree; all of these when none is named. Or deep.
+    /// tree; all of these when none is named. kmm-frank-wolfe, which has no peer, for `--growth`. Or deep.
     names: Vec<String>,
     /// Interleaved runs of each side.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
@@ -38,8 +38,11 @@ pub(crate) struct Arguments {
     /// Small sizes, to check that everything runs.
     #[arg(long)]
     quick: bool,
+    /// How the time of our side grows with rows and columns, in place of the comparison.
+    #[arg(long)]
+    growth: bool,
     /// The criterion benches of our side alone, on small sizes, against their last run.
-    #[arg(long, conflicts_with_all = ["runs", "quick"])]
+    #[arg(long, conflicts_with_all = ["runs", "quick", "growth"])]
     alone: bool,
     /// For `deep`: an interpreter that has the packages of `benches/peers/torch_requirements.txt`.
     #[arg(long, value_name = "PYTHON")]
@@ -86,7 +89,10 @@ fn beside_peers(workspace: &Workspace, arguments: &Arguments, names: &[&String])
     check(&mut workspace.cargo(&["build", "--release", "--package", PACKAGE, "--bin", OURS]))?;
     check(
         Command::new(python)
-            .arg(peers.join("compare.py"))
+            .arg(peers.join(match arguments.growth {
+                true => "growth.py",
+                false => "compare.py",
+            }))
             .arg("--ours")
             .arg(program(&target.join("release").join(OURS)))
             .arg("--folder")

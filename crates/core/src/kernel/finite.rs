@@ -70,8 +70,11 @@ impl KernelMap {
                 needed: 1,
             });
         }
-        let mut chosen = seed::rng(seed).choose(rows.n_rows(), m);
+        // By value, so that no landmark changes when rows change places.
+        let order = rows.rows_by_value();
+        let mut chosen = seed::rng(seed).choose(order.len(), m);
         chosen.sort_unstable();
+        let chosen: Vec<usize> = chosen.into_iter().map(|place| order[place]).collect();
         let landmarks = rows.select_rows(&chosen);
         let eigen = eigh(&kernel.gram(&landmarks)?)?;
         let first = eigen.lost_in_rounding(chosen.len());
@@ -184,7 +187,8 @@ mod tests {
                 let map = KernelMap::nystroem(kernel, &x, m, seed).unwrap();
                 let mut chosen = seed::rng(seed).choose(n, m);
                 chosen.sort_unstable();
-                let landmarks = x.select_rows(&chosen);
+                let order = x.rows_by_value();
+                let landmarks = x.select_rows(&order).select_rows(&chosen);
                 let gram = kernel.gram(&landmarks).unwrap();
                 // Where the matrix has no inverse the formula says nothing.
                 let values = eigh(&gram).unwrap().values;
@@ -196,6 +200,15 @@ mod tests {
                 let difference = map.map(&x).unwrap().dot(&map.map(&y).unwrap().t()) - &expected;
                 prop_assert!(largest(&difference) < 1e-8 * (1.0 + largest(&expected)), "{name}: {difference}");
             }
+        }
+
+        #[test]
+        fn the_order_of_the_rows_changes_nothing(n in 3_usize..30, m in 1_usize..12, seed: u64) {
+            let x = random(n, 3, seed);
+            let shuffled = x.select_rows(&seed::rng(!seed).permutation(n));
+            let kernel = ResolvedKernel::Rbf { gamma: 0.4 };
+            let map = |x: &Features| KernelMap::nystroem(kernel, x, m, seed).unwrap();
+            prop_assert_eq!(map(&x), map(&shuffled));
         }
 
         #[test]

@@ -43,6 +43,7 @@ use crate::distance::{
     cosine_similarities, cosine_similarities_within, inner_products, inner_products_within,
     manhattan_distances, squared_distances, squared_distances_within,
 };
+use crate::exponential::exp_scaled;
 use crate::{Features, TransferError};
 
 /// A kernel as it is asked for; what is `None` is chosen from the data by [`Kernel::resolve`].
@@ -229,7 +230,7 @@ impl ResolvedKernel {
         match *self {
             Self::Linear | Self::Cosine => {}
             Self::Rbf { gamma } | Self::Laplacian { gamma } => {
-                values.par_mapv_inplace(|distance| (-gamma * distance).exp());
+                exp_scaled(&mut values, -gamma);
             }
             Self::Polynomial {
                 degree,

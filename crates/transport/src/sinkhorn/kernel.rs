@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
+use translearn_core::exponential::exp;
 
-use super::exponential::exp;
 use super::problem::{BLOCK, Potentials, Problem};
 
 /// Scalings stay between `1 / LARGEST_SCALING` and this. What the kernel rounds to 0 is below 1e-304, so that even

@@ -2,8 +2,8 @@
 
 use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
+use translearn_core::exponential::exp;
 
-use super::exponential::exp;
 use super::problem::{BLOCK, Potentials, Problem};
 
 /// Updates `f` from `g`, then `g` from `f`.

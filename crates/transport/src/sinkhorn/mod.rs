@@ -1,6 +1,5 @@
 //! Entropic optimal transport, balanced and unbalanced.
 
-mod exponential;
 mod kernel;
 mod log_domain;
 mod problem;
