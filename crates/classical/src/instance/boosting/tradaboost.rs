@@ -85,7 +85,8 @@ use crate::instance::{weighted_learner, weighting_needs};
 ///
 /// *Where we differ.* More than two classes, by the vote above. `ε_t` is kept inside its range where the paper requires
 /// it to be below ½. The correction is written as the growth it makes up for: `2 (1 - ε_t)` doubles the source where
-/// the target has no error and nothing grows. ADAPT takes `β_t = ε_t / (2 - ε_t)`; this is the paper's.
+/// the target has no error and nothing grows. ADAPT takes `β_t = ε_t / (2 - ε_t)`, and of an even number of rounds lets the
+/// `⌈N/2⌉`-th not vote; with the paper's `β_t` its rounds are these.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrAdaBoostParams {

@@ -73,8 +73,8 @@ use crate::instance::{weighted_learner, weighting_needs};
 /// Pardoe, Stone, *Boosting for Regression Transfer*, ICML 2010. The losses: Drucker, *Improving Regressors Using
 /// Boosting Techniques*, ICML 1997.
 ///
-/// *Where we differ.* The first round is kept where the paper is left without any. ADAPT takes `β_t = ε_t / (2 - ε_t)`
-/// and never stops.
+/// *Where we differ.* The first round is kept where the paper is left without any. ADAPT takes `β_t = ε_t / (2 - ε_t)`,
+/// never stops, and of an even number of rounds lets one less answer; with the paper's `β_t` its rounds are these.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrAdaBoostR2Params {

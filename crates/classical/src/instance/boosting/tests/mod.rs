@@ -1,6 +1,7 @@
 //! Each boosting against its paper's rounds, written out with plain products.
 
 mod classes;
+mod reference;
 mod values;
 
 use ndarray::Array1;
