@@ -62,7 +62,8 @@ use crate::instance::{check_kernel_memory, logistic, weighted_learner, weighting
 /// Zhang, Schölkopf, Muandet, Wang, *Domain Adaptation under Target and Conditional Shift*, ICML 2013, section 3.
 ///
 /// *Where we differ.* The paper smooths over labels with a kernel of theirs, which classes do not need, and bounds
-/// weights by 10 and their sum within a band; here the shares have sum 1.
+/// weights by 10 and their sum within a band; here the shares have sum 1. skada follows the paper in that, so its shares
+/// have another sum and are about as far from these as that is from 1.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MmdTargetShiftParams {

@@ -71,7 +71,9 @@ use crate::instance::{logistic, weighted_learner, weighting_needs};
 /// Likelihood with Bias-Corrected Calibration is Hard-To-Beat at Label Shift Adaptation*, ICML 2020, arXiv:1901.06852.
 ///
 /// *Where we differ.* Both papers climb by expectation and maximisation, which comes to the same maximum but slowly;
-/// here Newton steps and a bound on what is left. Calibration uses every source row, where theirs sets some aside.
+/// here Newton steps and a bound on what is left. Calibration uses every source row, where theirs sets some aside. The
+/// package abstention, of the authors of the second, fits the calibration but climbs with the probabilities from before it
+/// (0.1.3.1); given calibrated ones it comes to these shares.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MllsParams {

@@ -24,6 +24,8 @@ mod cross_fit;
 mod mean_embedding;
 mod mlls;
 mod prior_shift;
+#[cfg(test)]
+mod reference_tests;
 mod rlls;
 #[cfg(test)]
 mod tests;

@@ -75,7 +75,7 @@ use crate::instance::{logistic, weighted_learner, weighting_needs};
 /// arXiv:1903.09734.
 ///
 /// *Where we differ.* The paper's second factor on `θ` (its γ, for small targets) is 1. The factor 0.01 is that of its
-/// code.
+/// code. The package abstention minimises the same sum, but stops where weights may still be 2e-4 off.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RllsParams {
@@ -104,7 +104,7 @@ setters!(RllsParams {
 
 weighted_learner!(RllsParams);
 
-fn default_penalty(n_classes: usize, n_source: usize) -> f64 {
+pub(super) fn default_penalty(n_classes: usize, n_source: usize) -> f64 {
     let (n, log) = (n_source as f64, (2.0 * n_classes as f64 / 0.05).ln());
     0.01 * 3.0 * (2.0 * log / (3.0 * n) + (2.0 * log / n).sqrt())
 }
