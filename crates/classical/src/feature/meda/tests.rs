@@ -5,6 +5,7 @@ use translearn_core::{
 };
 
 use super::*;
+use crate::fixture::Fixture;
 
 fn rows(n: usize, d: usize, seed: u64) -> Array2<f64> {
     let mut rng = seed::rng(seed);
@@ -163,4 +164,38 @@ fn rows_of_the_fit_are_predicted_as_new_ones_are() {
         let rounds = fitted.trace.series["labels-changed"].len();
         assert!(balances.len() == rounds || balances.len() == rounds + 1);
     }
+}
+
+/// Its steps on whole matrices, behind the integral of the paper's path of subspaces.
+#[test]
+fn the_rounds_are_those_of_the_published_code() {
+    let fixture = Fixture::new(include_str!("../../../tests/fixtures/meda_reference.json"));
+    let (source, target) = (fixture.matrix("source"), fixture.matrix("target"));
+    let k = fixture.number("n_components") as usize;
+    let flow = Gfk::params()
+        .n_components(k)
+        .flow(&source, &target)
+        .unwrap();
+    let angles = Array1::from(flow.angles().to_vec()) - fixture.vector("angles");
+    assert!(angles.iter().all(|v| v.abs() < 1e-12), "{angles}");
+    let l = flow.matrix();
+    for ((i, j), expected) in fixture.matrix("distances").indexed_iter() {
+        let mapped = (&source.row(i) - &target.row(j)).dot(l);
+        assert!((mapped.dot(&mapped) - expected).abs() < 1e-10);
+    }
+
+    let classes = Labels::Classes(fixture.classes("classes"));
+    let problem = fixture.problem(&LabelSpace::numbered(3), classes, None);
+    let fitted = MedaParams::default()
+        .n_components(k)
+        .n_neighbours(fixture.number("n_neighbours") as usize)
+        .fit(&problem, 0)
+        .unwrap();
+    let balances = Array1::from(fitted.trace.series["balance"].clone());
+    let expected = fixture.vector("balances");
+    assert_eq!(balances.len(), expected.len());
+    assert!((&balances - &expected).iter().all(|v| v.abs() < 1e-12));
+    let predicted = fitted.model.predict(problem.target_features()).unwrap();
+    let decision = predicted.scores.unwrap().matrix() - &fixture.matrix("decision");
+    assert!(decision.iter().all(|v| v.abs() < 1e-9), "{decision}");
 }

@@ -1,8 +1,9 @@
 use ndarray::{Array1, Array2, array};
 use proptest::prelude::*;
-use translearn_core::{Features, SourceWeighter, kernel::Kernel, seed};
+use translearn_core::{Features, LabelSpace, Labels, SourceWeighter, kernel::Kernel, seed};
 
 use super::{Bounds, KmmParams, MeanSolver, QuadraticProgram, frank_wolfe};
+use crate::fixture::Fixture;
 use crate::instance::ratio_tests::problem;
 
 fn program(n: usize, upper: f64, slack: f64, seed: u64) -> QuadraticProgram {
@@ -213,4 +214,22 @@ fn a_gap_out_of_reach_is_an_error() {
     let error =
         frank_wolfe(|v| Ok(qp.quadratic.dot(v)), &qp.linear, qp.bounds, 1e-300).unwrap_err();
     assert!(error.to_string().contains("Frank-Wolfe"), "{error}");
+}
+
+/// The peer goes through the interior, which leaves up to 2e-6 of weights that are 0.
+#[test]
+fn weights_are_those_of_adapt() {
+    let fixture = Fixture::new(include_str!("../../../tests/fixtures/kmm_reference.json"));
+    let labels = Labels::Classes(Array1::from_shape_fn(25, |row| row % 2));
+    let problem = fixture.problem(&LabelSpace::numbered(2), labels, None);
+    for case in fixture.parts("cases") {
+        let params = KmmParams::default()
+            .gamma(case.number("gamma"))
+            .bound(case.number("bound"))
+            .epsilon(case.number("epsilon"))
+            .tolerance(1e-12);
+        let ours = params.source_weights(&problem, 0).unwrap().weights;
+        let off = &ours - &case.vector("weights");
+        assert!(off.iter().all(|v| v.abs() < 1e-5), "{off}");
+    }
 }
