@@ -8,7 +8,10 @@ use translearn_core::{
     check_prediction_rows, fit_aligned, setters, transfer_method,
 };
 
-use super::{logistic, map_needs};
+use super::{
+    logistic, map_needs,
+    sources::{check_only_source, check_source},
+};
 
 /// Parameters of feature augmentation (FEDA, EasyAdapt): every feature three times, once for all domains, once for the
 /// source alone, once for the target alone; then any learner on all labelled rows decides what is shared.
@@ -166,24 +169,12 @@ impl Feda {
 #[typetag::serde(name = "feda")]
 impl DomainMap for Feda {
     fn map_source(&self, source: &Features) -> Result<Features, TransferError> {
-        if self.n_sources > 1 {
-            return Err(TransferError::Unsupported {
-                method: "feda".to_owned(),
-                needs: "to know which source the rows are from (`map_source_at`)".to_owned(),
-                has: format!("{} sources", self.n_sources),
-            });
-        }
+        check_only_source(INFO.name, self.n_sources)?;
         self.map_source_at(0, source)
     }
 
     fn map_source_at(&self, index: usize, source: &Features) -> Result<Features, TransferError> {
-        if index >= self.n_sources {
-            return Err(TransferError::InvalidParameter {
-                name: "index".to_owned(),
-                value: index.to_string(),
-                range: format!("the {} sources of the fit, from 0", self.n_sources),
-            });
-        }
+        check_source(index, self.n_sources)?;
         self.blocks(source, 1 + index)
     }
 

@@ -28,6 +28,7 @@ mod scatter;
 mod scatter_tests;
 pub mod scl;
 pub mod sfa;
+mod sources;
 mod sstca;
 pub mod subspace_alignment;
 mod tca;
