@@ -16,7 +16,7 @@ use super::{
     map_needs,
     projection::{Projection, SpanKernel, above_rounding, check_components, kernel_parameter},
     rounds::{N_ITERATIONS, predict_target, rounds},
-    scatter::{ClassScatter, penalty_lost},
+    scatter::{LabelScatter, penalty_lost},
 };
 
 /// Parameters of joint geometrical and statistical alignment (JGSA): one projection for each domain, the two near each
@@ -168,7 +168,7 @@ impl JgsaParams {
         n_classes: usize,
     ) -> Result<Scatters, TransferError> {
         let r = source.ncols();
-        let of_source = ClassScatter::new(&source, classes, n_classes);
+        let of_source = LabelScatter::of_classes(&source, classes, n_classes);
         let mut numerator = Array2::zeros((2 * r, 2 * r));
         numerator
             .slice_mut(s![..r, ..r])

@@ -35,6 +35,7 @@ mod tca;
 #[cfg(test)]
 mod tests;
 mod tjm;
+mod tsl;
 
 pub use bda::{Bda, BdaParams};
 pub use components::{ComponentKernel, Components};
@@ -59,6 +60,7 @@ pub use sstca::{Sstca, SstcaParams};
 pub use subspace_alignment::{SubspaceAlignment, SubspaceAlignmentParams};
 pub use tca::{Tca, TcaParams};
 pub use tjm::{Tjm, TjmParams};
+pub use tsl::{Tsl, TslObjective, TslParams};
 
 use ndarray::Array2;
 use translearn_core::{
@@ -80,6 +82,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<JgsaParams>(),
         MethodEntry::of::<ScaParams>(),
         MethodEntry::of::<TjmParams>(),
+        MethodEntry::of::<TslParams>(),
         MethodEntry::of::<EasyTlParams>(),
         MethodEntry::of::<MedaParams>(),
         MethodEntry::of::<OptimalTransportParams>(),

@@ -13,7 +13,7 @@ use super::{
     components::{centred, normalized},
     map_needs,
     projection::{Projection, SpanKernel, above_rounding, check_components, kernel_parameter},
-    scatter::{ClassScatter, penalty_lost},
+    scatter::{LabelScatter, penalty_lost},
 };
 
 /// Parameters of scatter component analysis (SCA): one projection of all domains, in the feature space of a kernel,
@@ -145,7 +145,7 @@ impl ScaParams {
             start += rows;
         }
         let of_domains = gram(&centred(&means)) / domains.len() as f64;
-        let of_classes = ClassScatter::new(&x.select(Axis(0), labelled), classes, n_classes);
+        let of_classes = LabelScatter::of_classes(&x.select(Axis(0), labelled), classes, n_classes);
         let numerator = total * (1.0 - self.beta) + of_classes.between * self.beta;
         let denominator =
             of_domains * self.delta + of_classes.within + Array2::<f64>::eye(x.ncols());

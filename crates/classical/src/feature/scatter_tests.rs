@@ -11,7 +11,7 @@ use translearn_core::{
 use super::{
     JgsaParams, ScaParams, SpanKernel,
     discrepancy::{Discrepancy, of_mean},
-    scatter::ClassScatter,
+    scatter::LabelScatter,
     tests::{gaussian, largest, problem},
 };
 
@@ -83,7 +83,7 @@ proptest! {
         let x = gaussian(n, d, 0.5, 1.0, seed);
         let classes: Vec<usize> = (0..n).map(|row| [0, 2, 2, 0, 3][row % 5]).collect();
         let (within, between) = naive_scatter(&x, &classes);
-        let ours = ClassScatter::new(&x, &classes.into(), 4);
+        let ours = LabelScatter::of_classes(&x, &classes.into(), 4);
         let scale = 1.0 + largest(&between) + largest(&within);
         prop_assert!(largest(&(ours.within - within)) < 1e-12 * scale);
         prop_assert!(largest(&(ours.between - between)) < 1e-12 * scale);
