@@ -16,7 +16,7 @@ mod sliced;
 pub use class_proportions::{ClassProportions, ProportionedPlans};
 pub use cost::{CostScale, GroundCost, cost_matrix};
 pub use emd::{ExactPlan, emd};
-pub use gaussian::{Gaussian, LinearMap};
+pub use gaussian::{Barycentre, Gaussian, GaussianBarycentre, LinearMap};
 pub use line::{LinePlan, transport_on_line};
 pub use map::{barycentric_map, map_out_of_sample};
 pub use partial::{PartialPlan, partial_emd};

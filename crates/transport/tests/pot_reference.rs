@@ -1,11 +1,11 @@
 //! Plans and distances beside those of POT.
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Axis};
 use serde_json::Value;
 use translearn_transport::{
-    Gaussian, GroundCost, GroupLasso, LpL1, Sinkhorn, barycentric_map, cost_matrix, emd,
-    map_out_of_sample, partial_emd, sliced_wasserstein, transport_on_line,
+    Gaussian, GaussianBarycentre, GroundCost, GroupLasso, LpL1, Sinkhorn, barycentric_map,
+    cost_matrix, emd, map_out_of_sample, partial_emd, sliced_wasserstein, transport_on_line,
 };
 
 struct Reference(Value);
@@ -13,6 +13,10 @@ struct Reference(Value);
 impl Reference {
     fn read() -> Self {
         Self(serde_json::from_str(include_str!("fixtures/pot_reference.json")).unwrap())
+    }
+
+    fn of_barycentre() -> Self {
+        Self(serde_json::from_str(include_str!("fixtures/barycentre_reference.json")).unwrap())
     }
 
     fn number(&self, name: &str) -> f64 {
@@ -160,4 +164,30 @@ fn distances_and_maps() {
     assert_close(&mapped, &reference.matrix("mapped"), 1e-13);
     let fresh = map_out_of_sample(&reference.matrix("fresh"), &x, &mapped).unwrap();
     assert_close(&fresh, &reference.matrix("mapped_fresh"), 1e-13);
+}
+
+#[test]
+fn barycentres_of_gaussians() {
+    let reference = Reference::of_barycentre();
+    let (means, factors) = (reference.matrix("means"), reference.matrix("factors"));
+    let of_each = factors.nrows() / means.nrows();
+    let gaussians: Vec<Gaussian> = factors
+        .axis_chunks_iter(Axis(0), of_each)
+        .zip(means.rows())
+        .map(|(factor, mean)| Gaussian {
+            mean: mean.to_owned(),
+            covariance: factor.t().dot(&factor) / of_each as f64,
+        })
+        .collect();
+    let found = GaussianBarycentre::new()
+        .tolerance(1e-13)
+        .solve(&gaussians, &reference.vector("weights"))
+        .unwrap();
+    let mean = found.gaussian.mean - reference.vector("mean");
+    assert!(mean.iter().all(|v| v.abs() < 1e-14));
+    assert_close(
+        &found.gaussian.covariance,
+        &reference.matrix("covariance"),
+        1e-12,
+    );
 }

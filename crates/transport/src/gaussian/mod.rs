@@ -1,4 +1,8 @@
-//! Transport between Gaussian distributions, in closed form.
+//! Transport between Gaussian distributions: distances and maps in closed form, and the barycentre.
+
+mod barycentre;
+
+pub use barycentre::{Barycentre, GaussianBarycentre};
 
 use ndarray::{Array1, Array2};
 use translearn_core::{
@@ -94,9 +98,7 @@ impl Gaussian {
     pub fn distance(&self, other: &Self) -> Result<f64, TransferError> {
         self.check_width(other)?;
         let (left, right) = (sqrtm_spd(&self.covariance)?, sqrtm_spd(&other.covariance)?);
-        let svd = svd_thin(&matmul(&right, &left)?)?;
-        let rotation = matmul(&svd.u, &svd.v.t())?;
-        let between_roots = &left - &matmul(&right, &rotation)?;
+        let between_roots = &left - &turned(&right, &left)?;
         let between_means = &self.mean - &other.mean;
         Ok((squares(between_means.iter()) + squares(between_roots.iter())).sqrt())
     }
@@ -175,6 +177,14 @@ fn squares<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
     values.map(|value| value * value).sum()
 }
 
+/// A symmetric root, turned so that it comes closest to another (of any form): `S U` for the orthogonal `U` that makes
+/// `‖S U − R‖` least. The two are the same rows of the best coupling of their Gaussians.
+fn turned(root: &Array2<f64>, to: &Array2<f64>) -> Result<Array2<f64>, TransferError> {
+    let svd = svd_thin(&matmul(root, to)?)?;
+    let rotation = matmul(&svd.u, &svd.v.t())?;
+    Ok(matmul(root, &rotation)?)
+}
+
 /// `S M S`.
 fn sandwich(outer: &Array2<f64>, inner: &Array2<f64>) -> Result<Array2<f64>, TransferError> {
     Ok(matmul(&matmul(outer, inner)?, outer)?)
@@ -192,13 +202,13 @@ mod tests {
     use proptest::prelude::*;
     use translearn_core::seed;
 
-    fn random(d: usize, rows: usize, seed: u64) -> Gaussian {
+    pub(super) fn random(d: usize, rows: usize, seed: u64) -> Gaussian {
         let mut rng = seed::rng(seed);
         let x = Array2::from_shape_simple_fn((rows, d), || rng.normal());
         Gaussian::of(&x, &Array1::ones(rows), 0.0).unwrap()
     }
 
-    fn largest(m: &Array2<f64>) -> f64 {
+    pub(super) fn largest(m: &Array2<f64>) -> f64 {
         m.fold(0.0_f64, |largest, v| largest.max(v.abs()))
     }
 
