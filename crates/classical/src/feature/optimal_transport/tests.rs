@@ -255,3 +255,40 @@ fn classes_of_real_labels_cannot_be_kept_apart() {
         "{error}"
     );
 }
+
+/// What a solver left undone is told, and how much that is: no plan is better by more.
+#[test]
+fn the_gap_that_is_left_is_in_the_trace() {
+    let (source, target) = (normal(20, 2, 9), normal(20, 2, 10) * 3.0);
+    let labels = Array1::from_shape_fn(20, |row| row % 2);
+    let series = |plan, eta| {
+        let params = OptimalTransportParams::default().plan(plan).eta(eta);
+        let fitted = fitted(&params, &source, &labels, &target);
+        fitted.unwrap().trace.series
+    };
+    let rows = |x: &Array2<f64>| Features::from(x.clone());
+    let ground = GroundCost::SquaredEuclidean;
+    let mut cost = cost_matrix(&rows(&source), &rows(&target), ground, CostScale::One).unwrap();
+    let unit = CostScale::Median.unit(&cost);
+    cost /= unit;
+    let masses = Array1::from_elem(20, 1.0 / 20.0);
+    let root = unit.sqrt();
+    let solve = |steps: usize| {
+        let solver = Laplace::new(10.0).max_iterations(steps);
+        let solved = solver.solve(
+            &cost,
+            &(&source / root),
+            &(&target / root),
+            &masses,
+            &masses,
+        );
+        solved.unwrap()
+    };
+    let (ours, further) = (solve(100), solve(1000));
+    assert_eq!(series(TransportPlan::Laplace, 10.0)["gap"], [ours.gap]);
+    assert!(ours.objective - further.objective <= ours.gap);
+    let of_classes = &series(TransportPlan::GroupLasso, 0.1)["gap"];
+    assert!(of_classes.len() == 1 && (0.0..0.1).contains(&of_classes[0]));
+    assert_eq!(series(TransportPlan::LpL1, 0.1)["objective"].len(), 10);
+    assert!(series(TransportPlan::Exact, 0.1).is_empty());
+}
