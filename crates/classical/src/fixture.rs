@@ -34,6 +34,12 @@ impl Fixture {
         TransferProblem::from_parts(sources, (domain("target"), of_target)).unwrap()
     }
 
+    /// What skada gives for several domains on their barycentre.
+    pub(crate) fn multi_linear_transport() -> Self {
+        let text = include_str!("../tests/fixtures/multi_linear_transport_reference.json");
+        Self(serde_json::from_str(text).unwrap())
+    }
+
     /// The part of a name.
     pub(crate) fn part(&self, name: &str) -> Self {
         Self(self.0[name].clone())

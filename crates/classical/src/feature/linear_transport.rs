@@ -102,20 +102,12 @@ impl LinearTransportParams {
             gaussian(source, self.lambda)?,
             gaussian(target, self.lambda)?,
         );
-        match from.map_to(&to) {
-            Ok(LinearMap { matrix, offset }) => Ok(LinearTransport { matrix, offset }),
-            Err(TransferError::Linalg(error)) => Err(TransferError::InvalidParameter {
-                name: "lambda".to_owned(),
-                value: self.lambda.to_string(),
-                range: format!("what counts beside the covariances ({error})"),
-            }),
-            Err(error) => Err(error),
-        }
+        LinearTransport::between(&from, &to, self.lambda)
     }
 }
 
 /// The Gaussian of a sample, all rows alike.
-fn gaussian(rows: &Features, ridge: f64) -> Result<Gaussian, TransferError> {
+pub(super) fn gaussian(rows: &Features, ridge: f64) -> Result<Gaussian, TransferError> {
     Gaussian::of(&*rows.dense()?, &Array1::ones(rows.n_rows()), ridge)
 }
 
@@ -161,6 +153,23 @@ impl LinearTransport {
     /// Default parameters.
     pub fn params() -> LinearTransportParams {
         LinearTransportParams::default()
+    }
+
+    /// The cheapest map from one Gaussian to another, whose covariances hold the ridge `lambda`.
+    pub(super) fn between(
+        from: &Gaussian,
+        to: &Gaussian,
+        lambda: f64,
+    ) -> Result<Self, TransferError> {
+        match from.map_to(to) {
+            Ok(LinearMap { matrix, offset }) => Ok(Self { matrix, offset }),
+            Err(TransferError::Linalg(error)) => Err(TransferError::InvalidParameter {
+                name: "lambda".to_owned(),
+                value: lambda.to_string(),
+                range: format!("what counts beside the covariances ({error})"),
+            }),
+            Err(error) => Err(error),
+        }
     }
 
     /// The symmetric matrix `A` (`d x d`).

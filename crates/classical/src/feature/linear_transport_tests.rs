@@ -6,7 +6,7 @@ use super::{Coral, LinearTransport};
 use crate::fixture::Fixture;
 
 /// Rows with a mean and a covariance of their own.
-fn sample(n: usize, d: usize, seed: u64) -> Array2<f64> {
+pub(super) fn sample(n: usize, d: usize, seed: u64) -> Array2<f64> {
     let mut rng = seed::rng(seed);
     // Far from singular, so that the ridge stays small beside every variance.
     let mix =
@@ -16,7 +16,7 @@ fn sample(n: usize, d: usize, seed: u64) -> Array2<f64> {
     x.dot(&mix) + mean
 }
 
-fn moments(x: &Array2<f64>) -> (Array1<f64>, Array2<f64>) {
+pub(super) fn moments(x: &Array2<f64>) -> (Array1<f64>, Array2<f64>) {
     let n = x.nrows() as f64;
     (
         x.mean_axis(Axis(0)).unwrap(),
@@ -24,11 +24,11 @@ fn moments(x: &Array2<f64>) -> (Array1<f64>, Array2<f64>) {
     )
 }
 
-fn largest(m: &Array2<f64>) -> f64 {
+pub(super) fn largest(m: &Array2<f64>) -> f64 {
     m.fold(0.0, |most: f64, v| most.max(v.abs()))
 }
 
-fn mapped(features: Result<Features, TransferError>) -> Array2<f64> {
+pub(super) fn mapped(features: Result<Features, TransferError>) -> Array2<f64> {
     features.unwrap().dense().unwrap().into_owned()
 }
 

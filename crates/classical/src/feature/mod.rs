@@ -16,6 +16,9 @@ mod linear_transport;
 mod linear_transport_tests;
 mod meda;
 pub mod msda;
+mod multi_linear_transport;
+#[cfg(test)]
+mod multi_linear_transport_tests;
 mod optimal_transport;
 pub mod pred;
 mod presence;
@@ -49,6 +52,7 @@ pub use jgsa::{Jgsa, JgsaParams};
 pub use linear_transport::{LinearTransport, LinearTransportParams};
 pub use meda::{Meda, MedaParams};
 pub use msda::{Msda, MsdaParams};
+pub use multi_linear_transport::{MultiLinearTransport, MultiLinearTransportParams};
 pub use optimal_transport::{OptimalTransport, OptimalTransportParams, TransportPlan};
 pub(crate) use optimal_transport::{shared_images, sinkhorn};
 pub use pred::{Pred, PredParams};
@@ -87,6 +91,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<MedaParams>(),
         MethodEntry::of::<OptimalTransportParams>(),
         MethodEntry::of::<LinearTransportParams>(),
+        MethodEntry::of::<MultiLinearTransportParams>(),
         MethodEntry::of::<FedaParams>(),
         MethodEntry::of::<PredParams>(),
         MethodEntry::of::<FmmdParams>(),
