@@ -13,7 +13,9 @@ use translearn_benches::{CASES, Inputs, Settings, prepare};
 fn size(case: &str) -> (usize, usize, usize, usize) {
     match case {
         "coral" | "sa" | "tca-nystroem" => (1000, 1000, 100, 2),
-        "tca" | "kmm" | "kmm-frank-wolfe" | "jda" | "kliep" | "ulsif" => (300, 300, 20, 2),
+        "tca" | "kmm" | "kmm-frank-wolfe" | "jda" | "kliep" | "ulsif" | "mmd-test" => {
+            (300, 300, 20, 2)
+        }
         "emd" | "sinkhorn" | "sinkhorn-small" => (300, 300, 20, 2),
         "tradaboost" => (1000, 50, 20, 2),
         _ => (4000, 10, 20, 5),

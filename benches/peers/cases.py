@@ -40,6 +40,7 @@ SIZES = {
     # Every target row is a centre, so that all sides have the same functions.
     "kliep": (1000, 300, 20, 0),
     "ulsif": (1000, 1000, 20, 0),
+    "mmd-test": (1000, 1000, 20, 0),
     "tradaboost": (5000, 200, 50, 2),
     "emd": (2000, 2000, 2, 0),
     "sinkhorn": (2000, 2000, 2, 0),
@@ -58,6 +59,7 @@ QUICK_SIZES = {
     "kmm-frank-wolfe": (1000, 1000, 10, 0),
     "kliep": (150, 60, 10, 0),
     "ulsif": (150, 150, 10, 0),
+    "mmd-test": (100, 100, 10, 0),
     "tradaboost": (500, 60, 10, 2),
     "emd": (150, 150, 2, 0),
     "sinkhorn": (150, 150, 2, 0),
@@ -104,7 +106,7 @@ def draw(case: str, size: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
         cost = ((xs[:, None, :] - xt[None, :, :]) ** 2).sum(axis=2)
         a, b = rng.random(n_source) + 0.5, rng.random(n_target) + 0.5
         arrays = {"cost": cost / np.median(cost), "a": a / a.sum(), "b": b / b.sum()}
-    elif case in ("tca", "tca-nystroem", "kmm", "kmm-frank-wolfe", "kliep", "ulsif"):
+    elif case in ("tca", "tca-nystroem", "kmm", "kmm-frank-wolfe", "kliep", "ulsif", "mmd-test"):
         shift = 0.5 if case.startswith("tca") else 0.3
         arrays = {
             "xs": rng.normal(size=(n_source, d)),
@@ -285,6 +287,20 @@ class Judge:
         weights = out["weights"].ravel()
         error = np.sqrt(((weights / weights.mean() - self.ratio) ** 2).mean())
         return [Figure("distance to the ratio", error, np.inf)]
+
+    # The test of the MMD: the statistic, pair by pair.
+
+    def prepare_mmd_test(self):
+        xs, xt = self.arrays["xs"], self.arrays["xt"]
+
+        def mean(x, y, own):
+            sums = [np.exp(-((y - row) ** 2).sum(axis=1) / x.shape[1]).sum() for row in x]
+            return (sum(sums) - own * len(x)) / (len(x) * (len(y) - own))
+
+        self.distance = mean(xs, xs, 1) + mean(xt, xt, 1) - 2.0 * mean(xs, xt, 0)
+
+    def mmd_test(self, out):
+        return [Figure("|MMD²−its formula|", abs(out["statistic"].item() - self.distance), 1.0)]
 
     # Transport: the cost, and how far the masses are from those asked for.
 

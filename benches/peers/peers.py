@@ -306,6 +306,16 @@ class PlainMeda(Plain):
         self.predicted = meda(self.xs, self.arrays["ys"].ravel().astype(int), self.xt)
 
 
+class PlainMmdTest(Plain):
+    def run(self):
+        from plain import mmd_test
+
+        self.statistic, _ = mmd_test(self.xs, self.xt, 500)
+
+    def export(self):
+        return {"statistic": np.array([[self.statistic]])}
+
+
 class PlainTcaNystroem(Plain):
     def run(self):
         from plain import tca_nystroem
@@ -334,6 +344,7 @@ PEERS = {
     ("kliep", "skada"): SkadaKliep,
     ("kliep", "adapt"): AdaptKliep,
     ("ulsif", "adapt"): AdaptUlsif,
+    ("mmd-test", "numpy"): PlainMmdTest,
     ("emd", "pot"): PotEmd,
     ("sinkhorn", "pot"): PotSinkhorn,
     ("sinkhorn-small", "pot"): PotSinkhornLog,

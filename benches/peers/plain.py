@@ -1,4 +1,4 @@
-"""JDA, MEDA and TCA from a sample of rows as one writes them in NumPy, SciPy and scikit-learn from the papers."""
+"""JDA, MEDA, TCA from a sample of rows and the test of the MMD as one writes them in NumPy, SciPy and scikit-learn from the papers."""
 
 import numpy as np
 import scipy.linalg
@@ -115,3 +115,22 @@ def tca_nystroem(xs, xt, n_components, weight, gamma, n_features=300):
     _, a = scipy.linalg.eigh(centred.T @ centred, penalty, subset_by_index=last)
     z = f @ (a / np.linalg.norm(a, axis=0))
     return z[: len(xs)], z[len(xs) :]
+
+
+def mmd_test(xs, xt, permutations):
+    """The unbiased MMD² and its p-value, the kernel matrix indexed anew for every permutation."""
+    x = np.vstack([xs, xt])
+    squares = (x * x).sum(axis=1)
+    kernel = np.exp(-np.maximum(squares[:, None] + squares - 2.0 * x @ x.T, 0.0) / x.shape[1])
+    np.fill_diagonal(kernel, 0.0)
+    m, n = len(xs), len(xt)
+
+    def statistic(order):
+        k = kernel[np.ix_(order, order)]
+        within = k[:m, :m].sum() / (m * (m - 1)) + k[m:, m:].sum() / (n * (n - 1))
+        return within - 2.0 * k[:m, m:].mean()
+
+    observed = statistic(np.arange(m + n))
+    rng = np.random.default_rng(0)
+    null = [statistic(rng.permutation(m + n)) for _ in range(permutations)]
+    return observed, (1 + sum(value >= observed for value in null)) / (1 + permutations)

@@ -3,6 +3,7 @@
 //! A [`Case`] holds its inputs. A run takes arrays in and gives a model and transformed or weighted data out, and says
 //! how long that took; copies that only the harness needs, and the export of results, lie outside the measured time.
 
+mod diagnostics;
 mod inputs;
 mod instance;
 mod learner;
@@ -19,7 +20,7 @@ use translearn_classical::instance::kmm::MeanSolver;
 pub use inputs::Inputs;
 
 /// The names of all cases.
-pub const CASES: [&str; 16] = [
+pub const CASES: [&str; 17] = [
     "coral",
     "sa",
     "tca",
@@ -30,6 +31,7 @@ pub const CASES: [&str; 16] = [
     "kmm-frank-wolfe",
     "kliep",
     "ulsif",
+    "mmd-test",
     "tradaboost",
     "emd",
     "sinkhorn",
@@ -94,6 +96,7 @@ pub fn prepare(name: &str, inputs: Inputs) -> Result<Box<dyn Case>> {
         "meda" => Box::new(maps::Adapted::meda(&inputs)?),
         "kliep" => Box::new(instance::Kliep(maps::Domains::new(&inputs)?)),
         "ulsif" => Box::new(instance::Ulsif(maps::Domains::new(&inputs)?)),
+        "mmd-test" => Box::new(diagnostics::MmdTest(maps::Domains::new(&inputs)?)),
         "emd" => Box::new(transport::Emd(transport::Masses::new(&inputs)?)),
         "sinkhorn" => Box::new(transport::Entropic {
             masses: transport::Masses::new(&inputs)?,

@@ -7,6 +7,8 @@ pub use translearn_core as core;
 pub use translearn_data as data;
 #[cfg(feature = "deep")]
 pub use translearn_deep as deep;
+#[cfg(feature = "diagnostics")]
+pub use translearn_diagnostics as diagnostics;
 #[cfg(feature = "experiment")]
 pub use translearn_experiment as experiment;
 #[cfg(feature = "learners")]
