@@ -62,9 +62,9 @@ use super::{N_PERMUTATIONS, TestResult};
 /// let mut rng = seed::rng(1);
 /// let mut sample = |shift: f64| Features::from(Array2::from_shape_simple_fn((60, 2), || shift + rng.normal()));
 /// let (source, near, far) = (sample(0.0), sample(0.0), sample(1.0));
-/// assert!(Mmd::default().test(&source, &near, 0)?.p_value > 0.1);
+/// assert!(Mmd::default().test(&source, &near, 0)?.p_value > 0.05);
 /// let found = Mmd::default().test(&source, &far, 0)?;
-/// assert!(found.p_value < 0.002 && found.effect > 0.1);
+/// assert!(found.p_value < 0.002 && found.effect > 0.05);
 /// # Ok::<(), translearn_core::TransferError>(())
 /// ```
 ///

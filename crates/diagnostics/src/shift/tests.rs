@@ -78,8 +78,7 @@ fn sample(n: usize, shift: f64, stretch: f64, rng: &mut seed::Rng) -> Features {
     Array2::from_shape_vec((n, 2), rows).unwrap().into()
 }
 
-/// A chance of 1/20 in 400 runs: 9 to 33 hits in all but 1 of 200 series, so that all ten tests are inside with a chance
-/// of 19 in 20.
+/// A chance of 1/20 in 400 runs: 12 to 29 hits in 19 of 20 series.
 #[test]
 fn where_there_is_no_shift_one_in_twenty_is_found() {
     for (name, test) in tests(199) {
@@ -94,12 +93,7 @@ fn where_there_is_no_shift_one_in_twenty_is_found() {
             })
             .count();
         println!("{name}: {hits} of 400 at 0.05");
-        let least = match name {
-            // The orders of two samples come apart in few steps, and Holm takes what two columns share twice.
-            "marginals" | "marginals, categories" => 2,
-            _ => 9,
-        };
-        assert!((least..=33).contains(&hits), "{name}: {hits} of 400");
+        assert!((12..=29).contains(&hits), "{name}: {hits} of 400");
     }
 }
 
@@ -120,13 +114,7 @@ fn a_shift_is_found() {
         let power = runs.iter().filter(|(p, _)| *p <= 0.05).count() as f64 / 40.0;
         let effect = runs.iter().map(|(_, effect)| effect).sum::<f64>() / 40.0;
         println!("{name}: power {power}, effect {effect:.3}");
-        let least = match name {
-            "mmd, linear" => 0.5,
-            // Heavy tails drown the covariance.
-            "coral" => 0.2,
-            _ => 0.9,
-        };
-        assert!(power >= least, "{name}: power {power}");
+        assert!(power >= 0.9, "{name}: power {power}");
         assert!(effect > 0.02 && effect <= 1.0, "{name}: effect {effect}");
     }
 }
