@@ -2,3 +2,4 @@
 
 pub mod multiplicity;
 pub mod shift;
+pub mod transferability;

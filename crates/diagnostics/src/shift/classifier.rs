@@ -1,11 +1,12 @@
 //! The classifier two-sample test.
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array2, Axis};
 use translearn_core::{BaseLearner, Features, Labels, Sample, Scores, TransferError, setters};
 use translearn_learners::Logistic;
 
 use super::relabel::{Pair, Sizes, p_value};
 use super::{N_PERMUTATIONS, TestResult};
+use crate::transferability::middle_ranks;
 
 /// The classifier two-sample test: a learner is taught to tell the domains apart on one half of the rows, and the test is
 /// whether it can on the other half.
@@ -122,7 +123,7 @@ impl ClassifierTest {
                 .classes("the learner")?
                 .mapv(|class| class as f64),
         };
-        let ranks = ranks(&scores);
+        let ranks = middle_ranks(&scores.to_vec());
         let auc = |source: &mut dyn Iterator<Item = usize>| {
             let (m, n) = (sizes.source as f64, sizes.target as f64);
             // Of the sum of all ranks, what the source leaves to the target.
@@ -180,17 +181,4 @@ fn standardise(train: &mut Features, held_out: &mut Features) {
     let means = train.sum_axis(Axis(0)) / train.nrows() as f64;
     let scaled = |x: &Array2<f64>| (x - &means) / &deviations;
     (*train, *held_out) = (scaled(train), scaled(held_out));
-}
-
-/// Places in ascending order, from 1; equal values share the mean of theirs.
-fn ranks(values: &Array1<f64>) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
-    let mut ranks = vec![0.0; values.len()];
-    for equal in order.chunk_by(|&a, &b| values[a] == values[b]) {
-        let before = order.partition_point(|&at| values[at] < values[equal[0]]);
-        let mean = before as f64 + (equal.len() + 1) as f64 / 2.0;
-        equal.iter().for_each(|&at| ranks[at] = mean);
-    }
-    ranks
 }

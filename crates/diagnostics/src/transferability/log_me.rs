@@ -1,0 +1,178 @@
+//! The logarithm of the maximum evidence.
+
+use ndarray::{Array1, Array2, Axis};
+use rayon::prelude::*;
+use translearn_core::{
+    Features, Labels, TransferError,
+    linalg::{eigh, gram, matmul},
+};
+
+use super::{Classified, check_rows};
+
+/// LogME: how likely the labels are under linear models of the features, with the priors under which they are likeliest; the
+/// natural logarithm, per row.
+///
+/// *When.* To rank features, models or layers for a task of classes or values; it takes a moment where a training takes
+/// hours. Not to compare tasks.
+///
+/// # Formula
+///
+/// With the features `F`, `n x D`, weights `w ~ N(0, I/α)` and labels `y | w ~ N(F w, I/β)`,
+///
+/// $$\mathrm{LogME}(y) = \max_{\alpha, \beta > 0} \frac1n \ln \mathcal N\bigl(y;\, 0,\, F F^\top / \alpha + I / \beta\bigr)$$
+///
+/// for values; for classes the mean over the classes that occur, with `y_i = 1` where row `i` is of the class and 0
+/// elsewhere. There is no intercept, as in the paper.
+///
+/// # Steps
+///
+/// 1. `FᵀF = V diag(σ) Vᵀ`, and `z = diag(σ)^{-1/2} Vᵀ Fᵀ y`.
+/// 2. For a given `t = α/β` the best `β` is `n / S(t)` with `S(t) = ‖y‖² − Σ z_k² σ_k / (t + σ_k)`, so that what is left to be
+///    maximised is `−(n/2) ln S(t) + ½ Σ ln(t / (t + σ_k))`: the best of 97 values of `t` over 24 decades around the largest
+///    `σ`, then golden sections around it.
+///
+/// # Shapes and cost
+///
+/// O(n D² + D³) once, and O(n D + 160 D) a class.
+///
+/// # Errors
+///
+/// [`TransferError::LengthMismatch`], [`TransferError::NotFinite`], [`TransferError::NotVectors`],
+/// [`TransferError::TooFewRows`] below two rows, [`TransferError::TooFewClasses`] for a single class.
+///
+/// # Example
+///
+/// ```
+/// use ndarray::array;
+/// use translearn_core::{Features, Labels};
+/// use translearn_diagnostics::transferability::log_me;
+///
+/// let labels = Labels::Classes(array![0, 0, 1, 1]);
+/// let telling = Features::from(array![[1.0, 0.1], [1.0, 0.0], [-1.0, 0.1], [-1.0, 0.0]]);
+/// let idle = Features::from(array![[1.0, 0.1], [-1.0, 0.0], [1.0, 0.1], [-1.0, 0.0]]);
+/// assert!(log_me(&telling, &labels)? > log_me(&idle, &labels)? + 0.05);
+/// # Ok::<(), translearn_core::TransferError>(())
+/// ```
+///
+/// # Source
+///
+/// You, Liu, Wang, Long, *LogME: practical assessment of pre-trained models for transfer learning*, ICML 2021.
+///
+/// *Where we differ.* The authors' code alternates between `α` and `β` eleven times with 1e-5 added to denominators, and
+/// counts the `D` weights of a matrix of lower rank without the determinant that belongs to them; here the maximum itself is
+/// found. Features that fit labels without a rest make the evidence grow without a bound as `t` falls; `t` stops at 1e-12
+/// of the largest `σ`.
+pub fn log_me(features: &Features, labels: &Labels) -> Result<f64, TransferError> {
+    let outputs = match labels {
+        Labels::Classes(_) => {
+            let target = Classified::new(features, labels)?;
+            let mut outputs = Array2::zeros((target.classes.len(), target.n_classes));
+            for (row, &class) in target.classes.iter().enumerate() {
+                outputs[[row, class]] = 1.0;
+            }
+            outputs
+        }
+        Labels::Values(values) => {
+            check_rows(features, labels)?;
+            values.clone().insert_axis(Axis(1))
+        }
+    };
+    let scores = log_me_outputs(features, &outputs)?;
+    Ok(scores.sum() / scores.len() as f64)
+}
+
+/// [`log_me`] of each column of `outputs` (`n x K`): for several values a row, or for several labels, 1 where a row has one.
+///
+/// # Errors
+/// As [`log_me`], and [`TransferError::NotFinite`] for the outputs.
+pub fn log_me_outputs(
+    features: &Features,
+    outputs: &Array2<f64>,
+) -> Result<Array1<f64>, TransferError> {
+    let output = |column: usize| Labels::Values(outputs.column(column).to_owned());
+    if outputs.ncols() == 0 {
+        return Err(TransferError::Empty {
+            what: "the target's outputs".to_owned(),
+            needed: 1,
+        });
+    }
+    check_rows(features, &output(0))?;
+    Features::from(outputs.clone()).check_finite("the target's outputs")?;
+    let f = features.dense()?;
+    let eigen = eigh(&gram(&f))?;
+    let first = eigen.lost_in_rounding(f.nrows().max(f.ncols()));
+    let vectors = eigen.vectors.slice(ndarray::s![.., first..]);
+    let sigma = eigen.values.slice(ndarray::s![first..]).to_owned();
+    let products = matmul(&vectors.t(), &matmul(&f.t(), outputs)?)?;
+    let scores: Vec<f64> = (0..outputs.ncols())
+        .into_par_iter()
+        .map(|column| {
+            let y = outputs.column(column);
+            let evidence = Evidence {
+                n: f.nrows() as f64,
+                sigma: &sigma,
+                explained: (products.column(column).mapv(|v| v * v)) / &sigma,
+                square: y.dot(&y),
+            };
+            evidence.largest() / f.nrows() as f64
+        })
+        .collect();
+    Ok(scores.into())
+}
+
+/// The evidence of one output as a function of `t = α/β`.
+struct Evidence<'a> {
+    n: f64,
+    sigma: &'a Array1<f64>,
+    /// `z²`.
+    explained: Array1<f64>,
+    /// `‖y‖²`.
+    square: f64,
+}
+
+impl Evidence<'_> {
+    fn at(&self, t: f64) -> f64 {
+        let (mut explained, mut determinant) = (0.0, 0.0);
+        for (&sigma, &square) in self.sigma.iter().zip(&self.explained) {
+            explained += square * sigma / (t + sigma);
+            determinant += (t / (t + sigma)).ln();
+        }
+        // What is left of a fit without a rest is rounding.
+        let rest = (self.square - explained).max(f64::EPSILON * self.square);
+        -0.5 * self.n * ((rest / self.n).ln() + 1.0 + std::f64::consts::TAU.ln())
+            + 0.5 * determinant
+    }
+
+    fn largest(&self) -> f64 {
+        const QUARTER_DECADES: i32 = 48;
+        const SECTIONS: usize = 60;
+        let Some(&unit) = self.sigma.last() else {
+            // The features say nothing; neither does t.
+            return self.at(1.0);
+        };
+        let of = |logarithm: f64| self.at(unit * 10.0_f64.powf(logarithm));
+        let grid = (-QUARTER_DECADES..=QUARTER_DECADES).map(|k| f64::from(k) / 4.0);
+        let best = grid
+            .map(|at| (of(at), at))
+            .fold((f64::NEG_INFINITY, 0.0), |best, next| {
+                if next.0 > best.0 { next } else { best }
+            });
+        let end = f64::from(QUARTER_DECADES) / 4.0;
+        let (mut low, mut high) = ((best.1 - 0.25).max(-end), (best.1 + 0.25).min(end));
+        let share = 0.5 * (5.0_f64.sqrt() - 1.0);
+        let (mut left, mut right) = (high - share * (high - low), low + share * (high - low));
+        let (mut of_left, mut of_right) = (of(left), of(right));
+        for _ in 0..SECTIONS {
+            if of_left > of_right {
+                (high, right, of_right) = (right, left, of_left);
+                left = high - share * (high - low);
+                of_left = of(left);
+            } else {
+                (low, left, of_left) = (left, right, of_right);
+                right = low + share * (high - low);
+                of_right = of(right);
+            }
+        }
+        of_left.max(of_right).max(best.0)
+    }
+}
