@@ -11,6 +11,7 @@
 //! | [`leave_one_out`] | features | 1 | accuracy of the nearest other rows, or their R² |
 //! | [`leep`] | a source model's probabilities | 0 | log-likelihood of the classes given the source's classes, per row |
 //! | [`nce`] | a source model's classes | 0 | the same for the classes that it calls |
+//! | [`otdd`] | two data sets | 0 | how far rows and the meaning of their classes have to move |
 //!
 //! Scores of one target can be compared over sources, models and layers; scores of different targets cannot. How well a
 //! score ranks is told by [`weighted_kendall`]. The order of the rows changes nothing but rounding, nor do the codes of
@@ -24,6 +25,7 @@ mod features;
 mod gaussians;
 mod log_me;
 mod neighbours;
+mod otdd;
 mod predictions;
 mod ranking;
 #[cfg(test)]
@@ -36,6 +38,7 @@ pub use features::{h_score, regularized_h_score, trans_rate};
 pub use gaussians::gbc;
 pub use log_me::{log_me, log_me_outputs};
 pub use neighbours::{leave_one_out, parc};
+pub use otdd::{Dataset, otdd};
 pub use predictions::{SourceClasses, SourceProbabilities, leep, nce};
 pub(crate) use ranking::middle_ranks;
 pub use ranking::weighted_kendall;

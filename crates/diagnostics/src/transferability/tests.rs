@@ -266,6 +266,59 @@ fn constant_columns_and_more_columns_than_rows_are_no_obstacle() {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Of few rows every assignment can be tried, and normal distributions on a line are two numbers.
+    #[test]
+    fn the_dataset_distance_is_the_cheapest_assignment(n in 2_usize..6, seed: u64) {
+        let sets = [target(n, 1, 2, seed), target(n, 1, 2, !seed)];
+        let meaning = |(f, classes): &(Array2<f64>, Array1<usize>), row: usize| {
+            let own: Vec<f64> = (0..n).filter(|&other| classes[other] == classes[row]).map(|other| f[[other, 0]]).collect();
+            let mean = own.iter().sum::<f64>() / own.len() as f64;
+            (mean, (own.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / own.len() as f64).sqrt())
+        };
+        let cost = |i: usize, j: usize| {
+            let (a, b) = (meaning(&sets[0], i), meaning(&sets[1], j));
+            (sets[0].0[[i, 0]] - sets[1].0[[j, 0]]).powi(2) + (a.0 - b.0).powi(2) + (a.1 - b.1).powi(2)
+        };
+        fn cheapest(row: usize, free: &[usize], cost: &dyn Fn(usize, usize) -> f64) -> f64 {
+            let with = |&j: &usize| {
+                let rest: Vec<usize> = free.iter().copied().filter(|&other| other != j).collect();
+                cost(row, j) + cheapest(row + 1, &rest, cost)
+            };
+            free.iter().map(with).reduce(f64::min).unwrap_or(0.0)
+        }
+        let all: Vec<usize> = (0..n).collect();
+        let expected = (cheapest(0, &all, &cost) / n as f64).sqrt();
+        let sets = sets.map(|(f, classes)| (Features::from(f), Labels::Classes(classes)));
+        let distance = otdd((&sets[0].0, &sets[0].1), (&sets[1].0, &sets[1].1)).unwrap();
+        prop_assert!((distance - expected).abs() < 1e-7, "{distance} {expected}");
+    }
+
+    #[test]
+    fn the_dataset_distance_is_a_metric(seed: u64) {
+        let sets: Vec<(Features, Labels)> = [(9, 2, 1), (12, 3, 2), (7, 4, 3)]
+            .map(|(n, n_classes, salt)| target(n, 2, n_classes, seed.wrapping_add(salt)))
+            .map(|(f, classes)| (f.into(), Labels::Classes(classes)))
+            .into();
+        let distance = |a: usize, b: usize| otdd((&sets[a].0, &sets[a].1), (&sets[b].0, &sets[b].1)).unwrap();
+        for a in 0..3 {
+            // To itself, rows shuffled and classes renamed: nothing at all.
+            let order = seed::rng(seed).permutation(sets[a].0.n_rows());
+            let renamed = sets[a].1.select(&order).classes("").unwrap().mapv(|class| 9 - class);
+            let same = otdd((&sets[a].0, &sets[a].1), (&sets[a].0.select_rows(&order), &Labels::Classes(renamed)));
+            prop_assert_eq!(same.unwrap(), 0.0);
+            for b in 0..3 {
+                prop_assert!((distance(a, b) - distance(b, a)).abs() < 1e-9);
+                for over in 0..3 {
+                    prop_assert!(distance(a, b) <= distance(a, over) + distance(over, b) + 1e-9);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_scored_says_why() {
     let (f, classes) = target(6, 2, 2, 1);
