@@ -121,6 +121,10 @@ use objective::{Criterion, Divergence, Objective};
 /// distances where the Gaussian has their squares, and leaves the normalisation of each density away; its `flda` makes
 /// the scatter of class means small, which Fisher's criterion makes large; its default keeps all directions, which
 /// turns the data and nothing else. So its figures are no reference for this method.
+///
+/// On the subspace shift of `simulated-shifts` the class means agree on the one line on which the domains do, so that
+/// Fisher's criterion is against it: with `lambda` of 1 or 10 accuracy is 14 %, with 100 it is 79 %, where no line gives
+/// more and source-only gives 22 %.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TslParams {
