@@ -13,7 +13,7 @@ use translearn_benches::{CASES, Inputs, Settings, prepare};
 fn size(case: &str) -> (usize, usize, usize, usize) {
     match case {
         "coral" | "sa" | "tca-nystroem" => (1000, 1000, 100, 2),
-        "tca" | "kmm" | "kmm-frank-wolfe" | "jda" | "kliep" | "ulsif" | "mmd-test" => {
+        "tca" | "kmm" | "kmm-frank-wolfe" | "jda" | "kliep" | "ulsif" | "mmd-test" | "otdd" => {
             (300, 300, 20, 2)
         }
         "emd" | "sinkhorn" | "sinkhorn-small" => (300, 300, 20, 2),

@@ -41,6 +41,8 @@ SIZES = {
     "kliep": (1000, 300, 20, 0),
     "ulsif": (1000, 1000, 20, 0),
     "mmd-test": (1000, 1000, 20, 0),
+    "logme": (20000, 0, 2048, 100),
+    "otdd": (1000, 1000, 50, 10),
     "tradaboost": (5000, 200, 50, 2),
     "emd": (2000, 2000, 2, 0),
     "sinkhorn": (2000, 2000, 2, 0),
@@ -60,6 +62,8 @@ QUICK_SIZES = {
     "kliep": (150, 60, 10, 0),
     "ulsif": (150, 150, 10, 0),
     "mmd-test": (100, 100, 10, 0),
+    "logme": (500, 0, 40, 5),
+    "otdd": (100, 100, 10, 4),
     "tradaboost": (500, 60, 10, 2),
     "emd": (150, 150, 2, 0),
     "sinkhorn": (150, 150, 2, 0),
@@ -86,6 +90,19 @@ def draw(case: str, size: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
         xs, ys = surf(folder / "Caltech10_SURF_L10.mat")
         xt, yt = surf(folder / "amazon_SURF_L10.mat")
         arrays = {"xs": xs, "ys": ys, "xt": xt, "yt": yt}
+    elif case in ("logme", "otdd"):
+        # Rectified, as features of a network are; classes move their means.
+        classes = rng.normal(size=(n_classes, d))
+
+        def told(n, shift):
+            y = np.arange(n) % n_classes
+            return np.maximum(0.3 * classes[y] + shift + rng.normal(size=(n, d)), 0.0), y.astype(float)
+
+        xs, ys = told(n_source, 0.0)
+        arrays = {"xs": xs, "ys": ys}
+        if n_target:
+            xt, yt = told(n_target, 0.2)
+            arrays |= {"xt": xt, "yt": yt}
     elif case in ("jda", "meda"):
         # Counts of words: a class uses some words more, and so does a domain.
         classes = rng.gamma(0.3, size=(n_classes, d))
@@ -301,6 +318,14 @@ class Judge:
 
     def mmd_test(self, out):
         return [Figure("|MMD²−its formula|", abs(out["statistic"].item() - self.distance), 1.0)]
+
+    # LogME: the evidence that was found, which has a largest value. OTDD: the smallest of all plans is asked for.
+
+    def logme(self, out):
+        return [Figure("−LogME", -out["score"].item())]
+
+    def otdd(self, out):
+        return [Figure("OTDD", out["distance"].item())]
 
     # Transport: the cost, and how far the masses are from those asked for.
 

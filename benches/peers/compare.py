@@ -48,6 +48,8 @@ COMPARISONS = [
     Comparison("kliep", "skada", 1.0, ("−mean log-likelihood",)),
     Comparison("ulsif", "adapt", 3.0),
     Comparison("mmd-test", "numpy", 50.0),
+    Comparison("logme", "numpy", 3.0),
+    Comparison("otdd", "pot", 3.0),
     Comparison("tradaboost", "adapt", 5.0),
     Comparison("emd", "pot", 0.97),
     Comparison("sinkhorn", "pot", 0.97),

@@ -316,6 +316,29 @@ class PlainMmdTest(Plain):
         return {"statistic": np.array([[self.statistic]])}
 
 
+class PlainLogMe(Plain):
+    def run(self):
+        from plain import log_me
+
+        self.score = log_me(self.xs, self.arrays["ys"].ravel().astype(int))
+
+    def export(self):
+        return {"score": np.array([[self.score]])}
+
+
+class PotOtdd(Peer):
+    distribution = "pot"
+
+    def run(self):
+        from plain import otdd
+
+        ys, yt = (self.arrays[name].ravel().astype(int) for name in ("ys", "yt"))
+        self.distance = otdd(self.xs, ys, self.xt, yt)
+
+    def export(self):
+        return {"distance": np.array([[self.distance]])}
+
+
 class PlainTcaNystroem(Plain):
     def run(self):
         from plain import tca_nystroem
@@ -345,6 +368,8 @@ PEERS = {
     ("kliep", "adapt"): AdaptKliep,
     ("ulsif", "adapt"): AdaptUlsif,
     ("mmd-test", "numpy"): PlainMmdTest,
+    ("logme", "numpy"): PlainLogMe,
+    ("otdd", "pot"): PotOtdd,
     ("emd", "pot"): PotEmd,
     ("sinkhorn", "pot"): PotSinkhorn,
     ("sinkhorn-small", "pot"): PotSinkhornLog,

@@ -1,4 +1,4 @@
-"""JDA, MEDA, TCA from a sample of rows and the test of the MMD as one writes them in NumPy, SciPy and scikit-learn from the papers."""
+"""JDA, MEDA, TCA from a sample of rows, the test of the MMD, LogME and OTDD as one writes them in NumPy, SciPy and scikit-learn from the papers."""
 
 import numpy as np
 import scipy.linalg
@@ -134,3 +134,47 @@ def mmd_test(xs, xt, permutations):
     rng = np.random.default_rng(0)
     null = [statistic(rng.permutation(m + n)) for _ in range(permutations)]
     return observed, (1 + sum(value >= observed for value in null)) / (1 + permutations)
+
+
+def log_me(f, labels):
+    """The public implementation's steps: the spectrum by FᵀF, then α and β in turns, eleven times at most, a class at a time."""
+    n, d = f.shape
+    v, sigma, _ = np.linalg.svd(f.T @ f, hermitian=True)
+    rank = int((sigma > 1e-10 * sigma[0]).sum())
+    v, sigma = v[:, :rank], sigma[:rank]
+    u = f @ v / np.sqrt(sigma)
+    found = []
+    for label in range(labels.max() + 1):
+        y = (labels == label).astype(float)
+        z = (u.T @ y) ** 2
+        rest = max(y @ y - z.sum(), 0.0)
+        alpha, beta = 1.0, 1.0
+        for _ in range(11):
+            ratio = alpha / beta
+            gamma = (sigma / (sigma + ratio)).sum()
+            length = (sigma * z / (ratio + sigma) ** 2).sum()
+            error = (z * ratio**2 / (ratio + sigma) ** 2).sum() + rest
+            alpha, beta = gamma / (length + 1e-5), (n - gamma) / (error + 1e-5)
+            if abs(alpha / beta - ratio) <= 1e-3 * ratio:
+                break
+        evidence = 0.5 * (rank * np.log(alpha) + n * np.log(beta) - np.log(alpha + beta * sigma).sum())
+        evidence -= 0.5 * (beta * error + alpha * length + n * np.log(2.0 * np.pi))
+        found.append(evidence / n)
+    return float(np.mean(found))
+
+
+def otdd(xs, ys, xt, yt):
+    """Exact transport by POT, distances of normal distributions by SciPy's matrix roots."""
+    import ot
+
+    def classes(x, y):
+        return [(x[y == c].mean(axis=0), np.cov(x[y == c], rowvar=False, bias=True)) for c in np.unique(y)]
+
+    def apart(a, b):
+        root = scipy.linalg.sqrtm(a[1]).real
+        cross = scipy.linalg.sqrtm(root @ b[1] @ root).real
+        return ((a[0] - b[0]) ** 2).sum() + np.trace(a[1] + b[1] - 2.0 * cross)
+
+    labels = np.array([[apart(a, b) for b in classes(xt, yt)] for a in classes(xs, ys)])
+    cost = ot.dist(xs, xt) + np.maximum(labels, 0.0)[np.ix_(ys, yt)]
+    return float(np.sqrt(ot.emd2(ot.unif(len(xs)), ot.unif(len(xt)), cost, numItermax=10_000_000)))

@@ -20,7 +20,7 @@ use translearn_classical::instance::kmm::MeanSolver;
 pub use inputs::Inputs;
 
 /// The names of all cases.
-pub const CASES: [&str; 17] = [
+pub const CASES: [&str; 19] = [
     "coral",
     "sa",
     "tca",
@@ -32,6 +32,8 @@ pub const CASES: [&str; 17] = [
     "kliep",
     "ulsif",
     "mmd-test",
+    "logme",
+    "otdd",
     "tradaboost",
     "emd",
     "sinkhorn",
@@ -97,6 +99,8 @@ pub fn prepare(name: &str, inputs: Inputs) -> Result<Box<dyn Case>> {
         "kliep" => Box::new(instance::Kliep(maps::Domains::new(&inputs)?)),
         "ulsif" => Box::new(instance::Ulsif(maps::Domains::new(&inputs)?)),
         "mmd-test" => Box::new(diagnostics::MmdTest(maps::Domains::new(&inputs)?)),
+        "logme" => Box::new(diagnostics::LogMe::new(&inputs)?),
+        "otdd" => Box::new(diagnostics::Otdd::new(&inputs)?),
         "emd" => Box::new(transport::Emd(transport::Masses::new(&inputs)?)),
         "sinkhorn" => Box::new(transport::Entropic {
             masses: transport::Masses::new(&inputs)?,

@@ -29,8 +29,9 @@ const OURS_DEEP: &str = "beside_pytorch";
 /// `--torch-python` names an interpreter that has it. See `docs/benchmarks.md`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// coral, sa, tca, tca-nystroem, jda, meda, kmm, kliep, ulsif, mmd-test, tradaboost, emd, sinkhorn, sinkhorn-small,
-    /// logistic, tree; all of these when none is named. kmm-frank-wolfe, which has no peer, for `--growth`. Or deep.
+    /// coral, sa, tca, tca-nystroem, jda, meda, kmm, kliep, ulsif, mmd-test, logme, otdd, tradaboost, emd, sinkhorn,
+    /// sinkhorn-small, logistic, tree; all of these when none is named. kmm-frank-wolfe, which has no peer, for `--growth`.
+    /// Or deep.
     names: Vec<String>,
     /// Interleaved runs of each side.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
