@@ -43,6 +43,7 @@ fn all_are_understood() {
     let mut expected = vec![
         ("amazon-5000d", 12),
         ("amazon-5000d-binary", 12),
+        ("amazon-5000d-features", 12 * 7),
         ("digits-jda", 2 * 5),
         // Four methods, and a baseline for the nearest neighbour.
         ("hymenoptera-features", 2 * 5),
