@@ -18,13 +18,45 @@ pub struct Subject {
     pub without: Box<dyn TransferMethod>,
 }
 
-/// The method with its own learner, where that serves the labels, and with others.
+/// Every choice of a method that is not its default, one parameter at a time, with what the laws try it with.
+pub fn choices(entry: &MethodEntry) -> Vec<Map<String, Value>> {
+    let mut all = Vec::new();
+    for info in entry.info.parameters {
+        if let ParamRange::Choice(values) = info.range {
+            let default = info.default.trim_matches('"');
+            let others = values.iter().filter(|value| **value != default);
+            all.extend(others.map(|value| {
+                let chosen = (info.name.to_owned(), json!(value));
+                Map::from_iter([chosen].into_iter().chain(tried_with(value)))
+            }));
+        }
+    }
+    all
+}
+
+/// Parameters that a choice is tried with, for small problems.
+fn tried_with(choice: &str) -> Option<(String, Value)> {
+    let (name, value) = match choice {
+        // Fewer than there are rows.
+        "nystroem" => ("n_features", json!(40)),
+        // Classes in other shares, far apart, take Sinkhorn's algorithm very long where there is little entropy.
+        "sinkhorn" | "group-lasso" | "lp-l1" | "unbalanced" => ("regularization", json!(1.0)),
+        // Its own tolerance: it is slow where that of the others is meant.
+        "frank-wolfe" => ("tolerance", Value::Null),
+        _ => return None,
+    };
+    Some((name.to_owned(), value))
+}
+
+/// The method with its own learner, where that serves the labels, and with others; with a choice of parameters beside its
+/// defaults (see [`choices`]), with ridge regression alone, which iterates nothing.
 ///
 /// # Errors
 /// As [`MethodEntry::build`].
 pub fn subjects(
     registry: &Registry,
     entry: &MethodEntry,
+    chosen: &Map<String, Value>,
     classes: bool,
     width: usize,
 ) -> Result<Vec<Subject>, TransferError> {
@@ -53,6 +85,10 @@ pub fn subjects(
         }
     }
     learners.retain(|learner| serves(learner.info().outputs));
+    if !chosen.is_empty() {
+        learners.retain(|learner| learner.info().name == "ridge");
+        learners.truncate(1);
+    }
     let needs_learner = entry.info.needs.learner != LearnerNeed::None;
     let baseline = if entry.info.needs.target_labels {
         "pooled"
@@ -62,12 +98,16 @@ pub fn subjects(
     learners
         .into_iter()
         .map(|learner| {
-            let name = format!("{} + {}", entry.info.name, learner.info().name);
+            let mut name = format!("{} + {}", entry.info.name, learner.info().name);
+            for (parameter, value) in chosen {
+                name += &format!(", {parameter} = {value}");
+            }
             let without = registry
                 .method(baseline)?
                 .build(Map::new(), Some(learner.clone()))?;
             let mut params = exact(entry.info.parameters);
             params.extend(components(entry.info.parameters, width));
+            params.extend(chosen.clone());
             let method = entry.build(params, needs_learner.then_some(learner))?;
             Ok(Subject {
                 name,

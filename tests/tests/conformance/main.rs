@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod choices;
 mod faulty;
 mod images;
 mod learners;

@@ -37,8 +37,8 @@ use super::{logistic, map_needs, times};
 ///
 /// `form = "asymmetric-kernel"` gives the learner `X_S A X_Sᵀ` in place of source features and `(X_S A X_Tᵀ)ᵀ` in place of
 /// target features, which is what the paper's code fed to libsvm as a precomputed kernel: not symmetric, no inner product,
-/// yet the published figures need it. Use
-/// it with `svm` and `kernel = "precomputed"` and for comparison with those figures only.
+/// yet the published figures need it. Use it with `svm` and `kernel = "precomputed"` and for comparison with those figures
+/// only: where columns outnumber rows, a linear learner on it may answer every row the other way round.
 ///
 /// # Shapes and cost
 ///
