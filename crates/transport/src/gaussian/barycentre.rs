@@ -251,7 +251,7 @@ mod tests {
     fn one_gaussian_and_points_are_their_own_barycentres() {
         let one = random(3, 9, 1);
         let found = GaussianBarycentre::new()
-            .solve(&[one.clone()], &array![2.0])
+            .solve(std::slice::from_ref(&one), &array![2.0])
             .unwrap();
         assert!(largest(&(found.gaussian.covariance - one.covariance)) < 1e-14);
         let point = |mean| Gaussian {
@@ -278,11 +278,11 @@ mod tests {
             TransferError::FeatureMismatch { .. }
         ));
         assert!(matches!(
-            solve(&[two.clone()], array![1.0, 1.0]),
+            solve(std::slice::from_ref(&two), array![1.0, 1.0]),
             TransferError::LengthMismatch { .. }
         ));
         assert!(matches!(
-            solve(&[two.clone()], array![-1.0]),
+            solve(std::slice::from_ref(&two), array![-1.0]),
             TransferError::InvalidWeight { .. }
         ));
         let one_step = GaussianBarycentre::new().max_iterations(1);
