@@ -313,7 +313,7 @@ fn labels_may_be_values() {
         features: rows(seed).into(),
     };
     let source = rows(1);
-    let values = &source.column(0) - &source.column(2);
+    let values = source.column(0).to_owned() - source.column(2);
     let problem = TransferProblem::from_parts(
         vec![(
             domain(1),
