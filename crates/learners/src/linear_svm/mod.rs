@@ -37,7 +37,8 @@ use dual::{Binary, Solution};
 /// Dual coordinate descent (Hsieh et al.) over the rows in random order with shrinking, classes side by side; it is soon
 /// done with texts. Where 100 passes (1000 over sparse rows) do not do, because the columns are few, of different scales, or `c` is large,
 /// Newton's method on the primal (Keerthi and DeCoste) goes on from there. Both stop when the projected gradient of the
-/// dual, whose unit is that of the scores, is within `tolerance`.
+/// dual, whose unit is that of the scores, is within `tolerance`, Newton's method also where it is below 1e-9 and rounding
+/// lets it fall no more.
 ///
 /// # Parameters
 /// | name | default | range | |

@@ -12,6 +12,9 @@ use crate::ridge::solve;
 /// Newton steps after which to give up; a dozen is usual.
 const MAX_STEPS: usize = 200;
 
+/// A gradient at which the arithmetic, not the iteration, has come to its end, where it falls no more.
+const ROUNDING_FLOOR: f64 = 1e-9;
+
 impl Binary<'_> {
     /// Minimises from `w`, until no row's score changes by more than `tolerance` along the gradient: for the dual
     /// variables `2 cost slack` that belong to `w`, this is the largest entry of the dual's gradient.
@@ -22,7 +25,7 @@ impl Binary<'_> {
     ) -> Result<Vec<f64>, TransferError> {
         let n = self.signs.len();
         let all: Vec<usize> = (0..n).collect();
-        let mut left = f64::INFINITY;
+        let (mut left, mut before) = (f64::INFINITY, f64::INFINITY);
         for _ in 0..MAX_STEPS {
             let scores: Vec<f64> = all.iter().map(|&row| self.score(row, &w)).collect();
             let slack = |row: usize| 1.0 - self.signs[row] * scores[row];
@@ -43,9 +46,10 @@ impl Binary<'_> {
                 .iter()
                 .map(|&row| self.score(row, &gradient).abs())
                 .fold(0.0, f64::max);
-            if left <= tolerance {
+            if left <= tolerance || before <= left && left <= ROUNDING_FLOOR {
                 return Ok(w);
             }
+            before = left;
             let target = self.optimum_over(&inside)?;
             let step: Vec<f64> = target
                 .iter()
@@ -60,6 +64,9 @@ impl Binary<'_> {
             w.iter_mut()
                 .zip(&step)
                 .for_each(|(w, step)| *w += length * step);
+        }
+        if left <= ROUNDING_FLOOR {
+            return Ok(w);
         }
         Err(TransferError::NotConverged {
             what: "linear SVM".to_owned(),
