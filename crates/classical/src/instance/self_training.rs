@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use translearn_core::{
-    AcceptsTarget, BaseLearner, Family, Fitted, LearnerNeed, MethodInfo, Needs, Outputs, ParamInfo,
-    ParamRange, PlainModel, Trace, TransferError, TransferProblem, What, seed::derive, setters,
-    transfer_method,
+    AcceptsTarget, BaseLearner, Family, Fitted, MethodInfo, PlainModel, Trace, TransferError,
+    TransferProblem, What, seed::derive, setters, transfer_method,
 };
 
 use super::logistic;
-use super::pseudo_labels::{fit_rows, stacked, surest};
+use super::pseudo_labels::{
+    N_ROUNDS, NEEDS, PORTION, THRESHOLD, fit_rows, known_rows, stacked, surest,
+};
 
 /// Parameters of class-balanced self-training: target rows on which the model is sure of its answer become training
 /// rows with that answer, more of them from round to round.
@@ -108,10 +109,7 @@ setters!(SelfTrainingParams {
 impl SelfTrainingParams {
     fn train(&self, problem: &TransferProblem, seed: u64) -> Result<Fitted, TransferError> {
         let n_classes = problem.n_classes();
-        let mut known = problem.source()?;
-        if let Some(target) = problem.target_labelled() {
-            known = stacked(&known, &target.features, &target.labels)?;
-        }
+        let known = known_rows(problem)?;
         let unlabelled = problem.target_unlabelled();
         // The seed of the learner inside every other method, so that no round gives the baseline.
         let seed = derive(seed, &["learner"]);
@@ -154,43 +152,8 @@ static INFO: MethodInfo = MethodInfo {
     title: "Class-balanced self-training",
     family: Family::Instance,
     what: What::Instances,
-    needs: Needs {
-        target_labels: false,
-        same_features: true,
-        outputs: Outputs::Classification,
-        sparse: true,
-        images: false,
-        learner: LearnerNeed::Any,
-    },
-    parameters: &[
-        ParamInfo {
-            name: "n_rounds",
-            default: "5",
-            range: ParamRange::Integer {
-                low: 1,
-                high: 100_000,
-            },
-            doc: "Rounds in which target rows are taken.",
-        },
-        ParamInfo {
-            name: "portion",
-            default: "0.5",
-            range: ParamRange::Real {
-                low: 0.0,
-                high: 1.0,
-            },
-            doc: "Share of the target rows of each class that is taken in the last round.",
-        },
-        ParamInfo {
-            name: "threshold",
-            default: "0.0",
-            range: ParamRange::Real {
-                low: 0.0,
-                high: 1.0,
-            },
-            doc: "Least confidence of a target row that is taken.",
-        },
-    ],
+    needs: NEEDS,
+    parameters: &[N_ROUNDS, PORTION, THRESHOLD],
     exemptions: &[],
     reference: "Zou, Yu, Vijaya Kumar, Wang. Unsupervised Domain Adaptation for Semantic Segmentation via Class-Balanced Self-Training. ECCV 2018. doi:10.1007/978-3-030-01219-9_18",
 };

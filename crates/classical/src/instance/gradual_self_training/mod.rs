@@ -8,14 +8,14 @@ use std::borrow::Cow;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
-    AcceptsTarget, BaseLearner, Family, Features, Fitted, Labelled, LearnerNeed, MethodInfo, Needs,
-    Outputs, ParamInfo, ParamRange, PlainModel, Trace, TransferError, TransferProblem, What,
-    seed::derive, setters, transfer_method,
+    AcceptsTarget, BaseLearner, Family, Features, Fitted, Labelled, MethodInfo, ParamInfo,
+    ParamRange, PlainModel, Trace, TransferError, TransferProblem, What, seed::derive, setters,
+    transfer_method,
 };
 use translearn_transport::barycentric_map;
 
 use super::logistic;
-use super::pseudo_labels::{fit_rows, stacked, surest};
+use super::pseudo_labels::{NEEDS, fit_rows, known_rows, stacked, surest};
 use crate::feature::{OptimalTransportParams, shared_images};
 
 /// Parameters of gradual self-training: a model learns from its own answers for rows a little nearer to the target, then
@@ -128,7 +128,7 @@ impl GradualSelfTrainingParams {
         };
         // The seed of the learner inside every other method, so that no domain gives the baseline.
         let seed = derive(seed, &["learner"]);
-        let mut model = fit_rows(&self.learner, &with_known(source.clone())?, n_classes, seed)?;
+        let mut model = fit_rows(&self.learner, &known_rows(problem)?, n_classes, seed)?;
         let mut counts = Vec::new();
         for domain in self.way(problem, &source)? {
             let answers = model.predict(&domain)?;
@@ -205,14 +205,7 @@ static INFO: MethodInfo = MethodInfo {
     title: "Gradual self-training",
     family: Family::Instance,
     what: What::Instances,
-    needs: Needs {
-        target_labels: false,
-        same_features: true,
-        outputs: Outputs::Classification,
-        sparse: true,
-        images: false,
-        learner: LearnerNeed::Any,
-    },
+    needs: NEEDS,
     parameters: &[
         ParamInfo {
             name: "n_steps",
