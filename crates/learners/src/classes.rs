@@ -110,7 +110,7 @@ impl PresentClasses {
     }
 
     /// The code of the class at a position.
-    pub(crate) fn code(&self, position: usize) -> usize {
+    pub fn code(&self, position: usize) -> usize {
         self.codes[position]
     }
 
@@ -143,7 +143,7 @@ impl PresentClasses {
 
     /// Decision values over all classes from one-against-rest outputs: `n x k`, or `n x 1` for two classes, where the
     /// second class has the output and the first its negative.
-    pub(crate) fn widen_outputs(&self, outputs: &Array2<f64>) -> Array2<f64> {
+    pub fn widen_outputs(&self, outputs: &Array2<f64>) -> Array2<f64> {
         if self.n_outputs() > 1 {
             return self.widen_decision(outputs);
         }

@@ -4,6 +4,7 @@ mod aux_data;
 mod basis;
 mod boosting;
 mod combination;
+mod dasvm;
 mod folds;
 mod gaussian_ratio;
 mod gradual_self_training;
@@ -40,6 +41,7 @@ pub use combination::{
     CombinedSources, Densities, DistributionWeighted, DistributionWeightedParams, EnsembleWeights,
     SourceEnsemble, SourceEnsembleParams,
 };
+pub use dasvm::{Dasvm, DasvmParams, OneAgainstRest};
 pub use gaussian_ratio::{GaussianRatio, GaussianRatioParams};
 pub use gradual_self_training::{GradualSelfTraining, GradualSelfTrainingParams};
 pub use kernel_density_ratio::{Bandwidth, KernelDensityRatio, KernelDensityRatioParams};
@@ -76,6 +78,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<DistributionWeightedParams>(),
         MethodEntry::of::<SelfTrainingParams>(),
         MethodEntry::of::<GradualSelfTrainingParams>(),
+        MethodEntry::of::<DasvmParams>(),
         MethodEntry::of::<AuxParams>(),
         MethodEntry::of::<KmmParams>(),
         MethodEntry::of::<KliepParams>(),
