@@ -3,6 +3,7 @@
 mod aux_data;
 mod basis;
 mod boosting;
+mod co_training;
 mod combination;
 mod dasvm;
 mod folds;
@@ -37,6 +38,7 @@ pub use boosting::{
     TrAdaBoostR2Params, TwoStageTrAdaBoostR2, TwoStageTrAdaBoostR2Params, WeightedMedian,
     WeightedVote,
 };
+pub use co_training::{CoTraining, CoTrainingParams};
 pub use combination::{
     CombinedSources, Densities, DistributionWeighted, DistributionWeightedParams, EnsembleWeights,
     SourceEnsemble, SourceEnsembleParams,
@@ -78,6 +80,7 @@ pub fn methods() -> Vec<MethodEntry> {
         MethodEntry::of::<DistributionWeightedParams>(),
         MethodEntry::of::<SelfTrainingParams>(),
         MethodEntry::of::<GradualSelfTrainingParams>(),
+        MethodEntry::of::<CoTrainingParams>(),
         MethodEntry::of::<DasvmParams>(),
         MethodEntry::of::<AuxParams>(),
         MethodEntry::of::<KmmParams>(),
