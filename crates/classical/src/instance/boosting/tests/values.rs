@@ -219,16 +219,14 @@ fn naive_two_stage(
             break;
         }
         let even = n_target as f64 / n as f64;
-        let share = (1.0 - even) * (1.0 - t as f64 / (n_steps as f64 - 1.0));
-        let of_target = 1.0 - w.iter().sum::<f64>();
-        let goal = of_target * share / (1.0 - share);
-        let target = vec![of_target / n_target as f64; n_target];
+        let goal = (1.0 - even) * (1.0 - t as f64 / (n_steps as f64 - 1.0));
+        let target = vec![(1.0 - w.iter().sum::<f64>()) / n_target as f64; n_target];
         let all = [&w[..], &target[..]].concat();
         let e = losses(kind, &answers(&tree(&x, &y, &all), &x), &y, &all)[..n_source].to_vec();
-        let with = |log_beta: f64, i: usize| w[i] * (log_beta * e[i]).exp();
-        let at = |log_beta: f64| (0..n_source).map(|i| with(log_beta, i)).sum::<f64>();
-        let (mut low, mut high) = (-1e12, 0.0);
-        for _ in 0..200 {
+        let at = |beta: f64| (0..n_source).map(|i| w[i] * beta.powf(e[i])).sum::<f64>();
+        let (mut low, mut high) = (0.0, 1.0);
+        // Down to the smallest β there is.
+        for _ in 0..1200 {
             let middle = 0.5 * (low + high);
             if at(middle) > goal {
                 high = middle;
@@ -236,13 +234,14 @@ fn naive_two_stage(
                 low = middle;
             }
         }
+        let beta: f64 = high;
         // Rows without loss may have more than the goal by themselves: then all are scaled.
-        let left = at(high);
-        w = if share <= 1e-15 {
+        let left = at(beta);
+        w = if goal <= 1e-15 {
             vec![0.0; n_source]
         } else {
             (0..n_source)
-                .map(|i| with(high, i) * share / left)
+                .map(|i| w[i] * beta.powf(e[i]) * goal / left)
                 .collect()
         };
         naive.losses.push(e);
@@ -318,14 +317,13 @@ proptest! {
         let even = 12.0 / 57.0;
         let formula = Array1::linspace(even, 1.0, n_steps);
         prop_assert!(largest_difference(&series("target-share"), &formula) < 1e-12);
-        // β takes the target to its share of all, Σ w β^ℓ over the weights and losses of the step being the rest.
+        // β takes the source to its share: Σ w β^ℓ over the weights and losses of the step.
         for (step, beta) in series("beta").iter().enumerate() {
             let pairs = naive.weights[step].iter().zip(&naive.losses[step]);
             let left: f64 = pairs.map(|(w, loss)| w * beta.powf(*loss)).sum();
             // A β of nothing leaves the rows without loss alone, which are scaled.
             if step + 2 < n_steps && *beta > 1e-300 {
-                let share = formula[step] / (formula[step] + left);
-                prop_assert!((share - formula[step + 1]).abs() < 1e-8, "{}", share);
+                prop_assert!((left - (1.0 - formula[step + 1])).abs() < 1e-8, "{}", left);
             }
         }
         let ours = values(&fitted.model.predict(&queries).unwrap().labels);
