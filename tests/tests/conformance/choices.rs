@@ -16,12 +16,6 @@ const DRAWN_TOGETHER: &str =
 const EXEMPT: &[(&str, &str, Law, &str)] = &[
     (
         "kernel",
-        "nystroem",
-        Law::RowPermutation,
-        "the rows that span the design are drawn by their places",
-    ),
-    (
-        "kernel",
         "fourier",
         Law::ConstantColumn,
         "frequencies are drawn for all columns together, so that one more changes the draw",
