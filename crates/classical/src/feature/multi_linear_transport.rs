@@ -28,13 +28,17 @@ use super::{
 /// $$x \mapsto m + (x - m_j)\,A_j, \qquad
 ///   A_j = \Sigma_j^{-1/2} \bigl(\Sigma_j^{1/2}\, \Sigma\, \Sigma_j^{1/2}\bigr)^{1/2}\, \Sigma_j^{-1/2}$$
 ///
-/// for rows of the domain `j`, the target included, with its mean `m_j` and `Σ_j = C_j + λ I` for its covariance `C_j`
-/// (divisor `n`). The barycentre is that of the `s` sources, each of the same weight:
+/// for rows of the domain `j`, the target included, with its mean `m_j` and `Σ_j = C_j + λ V` for its covariance `C_j`
+/// (divisor `n`). `V` is diagonal: the variance of each feature, averaged over all domains; where that is less than
+/// 1e-12 of the largest it counts as the largest, or as 1 where nothing varies. The barycentre is that of the `s`
+/// sources, each of the same weight:
 ///
 /// $$m = \tfrac1s \sum_{j \le s} m_j, \qquad
 ///   \Sigma = \tfrac1s \sum_{j \le s} \bigl(\Sigma^{1/2}\, \Sigma_j\, \Sigma^{1/2}\bigr)^{1/2}$$
 ///
-/// So all domains come to have its mean and covariance. Rows without labels count, too, in the moments of their domain.
+/// So all domains come to have its mean and, but for the ridge, its covariance. Rows without labels count, too, in the
+/// moments of their domain. Where a domain has fewer rows than features, new rows of it lie in directions of which it
+/// says nothing; the ridge bounds by what they are multiplied there.
 ///
 /// # Steps
 ///
@@ -45,7 +49,7 @@ use super::{
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
-/// | `lambda` | 1e-8 | (0, ∞) | ridge added to the covariance of every domain, whose inverse its map needs |
+/// | `lambda` | 0.01 | (0, ∞) | ridge added to the covariance of every domain, as a share of the features' variances |
 ///
 /// # Shapes and cost
 ///
@@ -72,10 +76,11 @@ use super::{
 /// // The target is the source, three times as wide and moved by 10.
 /// let source = DatasetBase::new(array![[-1.0], [0.0], [1.0], [2.0]], array![0, 0, 1, 1]);
 /// let target = DatasetBase::from(array![[7.0], [10.0], [13.0], [16.0]]);
-/// let model = MultiLinearTransport::params().fit_transfer(&source, &target)?;
+/// let params = MultiLinearTransport::params().lambda(1e-8);
+/// let model = params.fit_transfer(&source, &target)?;
 /// assert_eq!(model.predict(&array![[11.0], [12.0]])?, array![0, 1]); // the border is at 10 + 3 · 0.5
 ///
-/// let map = MultiLinearTransport::params().map(&TransferProblem::new(&source, &target)?)?;
+/// let map = params.map(&TransferProblem::new(&source, &target)?)?;
 /// let moved = map.map_target(&array![[13.0]].into())?.dense()?[[0, 0]];
 /// assert!((moved - 1.0).abs() < 1e-6);
 /// # Ok::<(), translearn_core::TransferError>(())
@@ -104,14 +109,14 @@ pub struct MultiLinearTransportParams {
 impl Default for MultiLinearTransportParams {
     fn default() -> Self {
         Self {
-            lambda: 1e-8,
+            lambda: 0.01,
             learner: logistic(),
         }
     }
 }
 
 setters!(MultiLinearTransportParams {
-    /// Sets the ridge added to the covariance of every domain.
+    /// Sets the ridge added to the covariance of every domain, as a share of the features' variances.
     lambda: f64,
     /// Sets the base learner.
     learner: impl Into<BaseLearner>,
@@ -131,21 +136,45 @@ impl MultiLinearTransportParams {
         &self,
         problem: &TransferProblem,
     ) -> Result<(MultiLinearTransport, f64), TransferError> {
-        let of = |rows: &Features| gaussian(rows, self.lambda);
-        let sources = problem.sources().iter();
-        let sources: Vec<Gaussian> = sources
-            .map(|(domain, _)| of(&domain.features))
+        problem.check_same_features()?;
+        let sources = problem.sources().iter().map(|(domain, _)| &domain.features);
+        let mut sources: Vec<Gaussian> = sources
+            .map(|rows| gaussian(rows, 0.0))
             .collect::<Result<_, _>>()?;
+        let mut target = gaussian(problem.target_features(), 0.0)?;
+        let ridge = self.ridge(sources.iter().chain([&target]));
+        for domain in sources.iter_mut().chain([&mut target]) {
+            let mut variances = domain.covariance.diag_mut();
+            variances += &ridge;
+        }
         let weights = Array1::ones(sources.len());
         let found = GaussianBarycentre::new().solve(&sources, &weights)?;
         let onto = |from: &Gaussian| LinearTransport::between(from, &found.gaussian, self.lambda);
         let map = MultiLinearTransport {
             sources: sources.iter().map(onto).collect::<Result<_, _>>()?,
-            target: onto(&of(problem.target_features())?)?,
+            target: onto(&target)?,
         };
         Ok((map, found.residual))
     }
+
+    /// `λ V`.
+    fn ridge<'a>(&self, domains: impl Iterator<Item = &'a Gaussian> + Clone) -> Array1<f64> {
+        let count = domains.clone().count() as f64;
+        let variances = domains.map(|domain| domain.covariance.diag().to_owned() / count);
+        let variances = variances
+            .reduce(|sum, variances| sum + variances)
+            .unwrap_or_default();
+        let largest = variances.fold(0.0_f64, |largest, &variance| largest.max(variance));
+        let instead = if largest > 0.0 { largest } else { 1.0 };
+        variances.mapv(|variance| match variance > VARIES * largest {
+            true => self.lambda * variance,
+            false => self.lambda * instead,
+        })
+    }
 }
+
+/// Share of the largest variance from which on a feature counts as one that varies: less may be rounding.
+const VARIES: f64 = 1e-12;
 
 impl FitAlign for MultiLinearTransportParams {
     fn fit_align(&self, problem: &TransferProblem, _seed: u64) -> Result<Alignment, TransferError> {
@@ -174,9 +203,9 @@ static INFO: MethodInfo = MethodInfo {
     needs: map_needs(Outputs::Both),
     parameters: &[ParamInfo {
         name: "lambda",
-        default: "1e-8",
+        default: "0.01",
         range: ParamRange::Positive,
-        doc: "Ridge added to the covariance of each domain.",
+        doc: "Ridge added to the covariance of each domain, as a share of the features' variances.",
     }],
     exemptions: &[],
     reference: "Gnassounou, Flamary, Gramfort. Convolutional Monge Mapping Normalization for learning on sleep data. NeurIPS 2023. arXiv:2305.18831",

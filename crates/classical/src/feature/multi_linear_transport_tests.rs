@@ -52,11 +52,11 @@ proptest! {
         d in 1usize..5, n_sources in 1usize..4, seed in 0u64..500,
     ) {
         let parts: Vec<Array2<f64>> = (0..=n_sources).map(|i| sample(15 + i, d, seed + i as u64)).collect();
-        let params = MultiLinearTransport::params();
+        let params = MultiLinearTransport::params().lambda(1e-10);
         let map = params.map(&problem(&parts)).unwrap();
         let gaussians: Vec<_> = parts[..n_sources]
             .iter()
-            .map(|rows| super::linear_transport::gaussian(&rows.clone().into(), 1e-8).unwrap())
+            .map(|rows| super::linear_transport::gaussian(&rows.clone().into(), 0.0).unwrap())
             .collect();
         let weights = ndarray::Array1::ones(n_sources);
         let between = GaussianBarycentre::new().solve(&gaussians, &weights).unwrap().gaussian;
@@ -74,11 +74,11 @@ proptest! {
     #[test]
     fn one_source_stays_and_the_target_moves_onto_it(d in 1usize..5, seed in 0u64..500) {
         let parts = [sample(20, d, seed), sample(16, d, seed + 1)];
-        let map = MultiLinearTransport::params().map(&problem(&parts)).unwrap();
+        let map = MultiLinearTransport::params().lambda(1e-10).map(&problem(&parts)).unwrap();
         let [source, target] = &images(&map, &parts)[..] else { unreachable!("two parts") };
         prop_assert!(largest(&(source - &parts[0])) < 1e-9);
-        let back = LinearTransport::params().map(&parts[1].clone().into(), &parts[0].clone().into()).unwrap();
-        prop_assert!(largest(&(target - &mapped(back.apply(&parts[1].clone().into())))) < 1e-9);
+        let back = LinearTransport::params().lambda(1e-10).map(&parts[1].clone().into(), &parts[0].clone().into()).unwrap();
+        prop_assert!(largest(&(target - &mapped(back.apply(&parts[1].clone().into())))) < 1e-7);
     }
 }
 
@@ -127,6 +127,41 @@ fn nearly_singular_covariances_are_mapped() {
     }
 }
 
+/// A share of each feature's own variance, which makes the map one that does not depend on the units; features that vary
+/// nowhere stay as they are.
+#[test]
+fn the_ridge_is_a_share_of_the_variances() {
+    let mut parts: Vec<Array2<f64>> = (0..3).map(|i| sample(12, 3, i)).collect();
+    for part in &mut parts {
+        part.column_mut(2).fill(7.0);
+    }
+    let params = MultiLinearTransport::params().lambda(0.5);
+    let plain = params.map(&problem(&parts)).unwrap();
+    let a = plain.target().matrix();
+    assert!(
+        largest(
+            &(&a.row(2) - &ndarray::array![0.0, 0.0, 1.0])
+                .insert_axis(Axis(0))
+                .to_owned()
+        ) < 1e-9,
+        "{a}"
+    );
+    let scaled: Vec<Array2<f64>> = parts.iter().map(|part| part * 1e3).collect();
+    let scaled = params.map(&problem(&scaled)).unwrap();
+    assert!(largest(&(scaled.target().matrix() - a)) < 1e-9);
+    // One feature alone: deviations with the ridge, source over target.
+    let one: Vec<Array2<f64>> = parts[1..]
+        .iter()
+        .map(|part| part.slice(s![.., ..1]).to_owned())
+        .collect();
+    let variance = |part: &Array2<f64>| moments(part).1[[0, 0]];
+    let (of_source, of_target) = (variance(&one[0]), variance(&one[1]));
+    let ridge = 0.5 * 0.5 * (of_source + of_target);
+    let expected = ((of_source + ridge) / (of_target + ridge)).sqrt();
+    let found = params.map(&problem(&one)).unwrap().target().matrix()[[0, 0]];
+    assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+}
+
 #[test]
 fn a_source_has_to_be_named_among_several() {
     let parts: Vec<Array2<f64>> = (0..3).map(|i| sample(9, 2, i)).collect();
@@ -144,4 +179,11 @@ fn a_source_has_to_be_named_among_several() {
         error,
         "`index` = 2 is outside the 2 sources of the fit, from 0"
     );
+}
+
+#[test]
+fn domains_of_other_features_are_refused() {
+    let parts = [sample(9, 2, 0), sample(9, 3, 1), sample(9, 2, 2)];
+    let error = MultiLinearTransport::params().map(&problem(&parts));
+    assert!(matches!(error, Err(TransferError::FeatureMismatch { .. })));
 }

@@ -262,7 +262,10 @@ fn the_gap_that_is_left_is_in_the_trace() {
     let (source, target) = (normal(20, 2, 9), normal(20, 2, 10) * 3.0);
     let labels = Array1::from_shape_fn(20, |row| row % 2);
     let series = |plan, eta| {
-        let params = OptimalTransportParams::default().plan(plan).eta(eta);
+        let params = OptimalTransportParams::default()
+            .plan(plan)
+            .eta(eta)
+            .regularization(0.5);
         let fitted = fitted(&params, &source, &labels, &target);
         fitted.unwrap().trace.series
     };

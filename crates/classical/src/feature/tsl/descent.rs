@@ -38,6 +38,8 @@ const MEMORY: usize = 10;
 const SUFFICIENT: f64 = 1e-4;
 /// Halvings of a step after which there is none.
 const HALVINGS: usize = 50;
+/// Doublings of a step along which the objective falls ever faster.
+const DOUBLINGS: usize = 30;
 /// Differences of values of the order of 1 that are taken for rounding.
 const ROUNDING: f64 = 1e-14;
 
@@ -109,7 +111,8 @@ pub(super) fn descend(
 }
 
 /// The step along a direction, halved until it brings enough, and its length. Where what it promises is less than
-/// rounding leaves of values, the gradient has to become shorter instead.
+/// rounding leaves of values, the gradient has to become shorter instead. Where the objective falls ever faster, as it
+/// does beside a saddle, of which pairs in memory say nothing, the step is doubled as long as that brings more.
 fn step(
     at: &Point,
     direction: &Array2<f64>,
@@ -124,7 +127,19 @@ fn step(
         if rise <= -SUFFICIENT * promised
             || (promised <= ROUNDING && rise <= ROUNDING && next.norm < at.norm)
         {
-            return Ok(Some((next, length)));
+            let mut found = (next, length);
+            for _ in 0..DOUBLINGS {
+                let (reached, length) = (&found.0, 2.0 * found.1);
+                if inner(direction, &reached.gradient) >= slope {
+                    break;
+                }
+                let further = point(orthonormalize(&(&at.subspace + &(direction * length)))?)?;
+                if further.value >= reached.value {
+                    break;
+                }
+                found = (further, length);
+            }
+            return Ok(Some(found));
         }
         length *= 0.5;
     }

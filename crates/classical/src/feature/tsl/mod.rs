@@ -59,7 +59,8 @@ use objective::{Criterion, Divergence, Objective};
 ///    subspaces that are drawn.
 /// 2. From each, steps of the quasi-Newton method with limited memory, on the manifold of subspaces: the gradient is
 ///    `(I - U Uᵀ)` times the derivative, a step goes from `U` along a direction of that form and is made orthonormal
-///    again. It is halved until the objective falls by enough, so it never rises.
+///    again. It is halved until the objective falls by enough, so that it never rises, and doubled where it falls ever
+///    faster.
 /// 3. The best of the ends; the first, where others are no better. `F` and `D` depend on the span of `U` alone, so its
 ///    columns are turned to the principal axes of the mapped rows.
 ///

@@ -194,7 +194,7 @@ proptest! {
         let mut rng = rng(seed);
         let direction = Array2::from_shape_simple_fn((d, k), || rng.normal());
         let along = |at: f64| naive.value(&orthonormalize(&(u + &(&direction * at))).unwrap());
-        prop_assert!((along(1e-4) - along(-1e-4)).abs() < 1e-7);
+        prop_assert!((along(1e-6) - along(-1e-6)).abs() < 1e-10);
     }
 
     /// The best ratio of traces is that `F` for which the `k` smallest eigenvalues of `A - F B` sum to 0, and it has no
@@ -249,6 +249,37 @@ proptest! {
         prop_assert!(largest(&(&ours.within - &gram(&(&x - &predicted)))) < 1e-10 * scale);
         prop_assert!(largest(&(&ours.between - &gram(&centred(&predicted)))) < 1e-10 * scale);
     }
+}
+
+/// Steps of the length that curvature of other directions allows would take hundreds to get away from there.
+#[test]
+fn a_start_beside_a_saddle_is_left_behind() {
+    let naive = Naive {
+        lambda: 0.0,
+        objective: TslObjective::Pca,
+        ..Naive::new(20, 5, 3, 387)
+    };
+    let objective = naive.solver(2);
+    let limits = Limits {
+        max_iterations: 50,
+        tolerance: 1e-8,
+    };
+    let found = descend(|u| objective.at(u), orthonormal(3, 2, 387), limits).unwrap();
+    let best = objective
+        .at(&objective.criterion.leading(2).unwrap())
+        .unwrap()
+        .0;
+    assert!(
+        found.value() - best < 1e-12,
+        "{} above {best}",
+        found.value()
+    );
+    let beside = found
+        .values
+        .iter()
+        .skip(1)
+        .position(|value| value - best < 5e-3);
+    assert!(beside > Some(2), "the start is no such one: {beside:?}");
 }
 
 /// More rows than a block has.
