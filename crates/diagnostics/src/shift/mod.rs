@@ -11,7 +11,7 @@
 //! Every p-value comes from relabelling: where both samples are from one distribution, every split of the pooled rows into
 //! parts of their sizes is as likely as the one at hand, so that the chance of a p-value of at most `α` is at most `α`
 //! whatever the distribution and however few the rows. With `B` relabellings it is `(1 + #{T_b ≥ T}) / (1 + B)`, and never
-//! below `1 / (1 + B)`.
+//! below `1 / (1 + B)`. Columns of sizes need no draw: all orders are counted, and of very many rows their limit is taken.
 //!
 //! A test that does not reject shows nothing; look at the effect and at the number of rows. Neither statistic nor p-value
 //! depends on the order of the rows.
