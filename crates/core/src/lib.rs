@@ -22,6 +22,7 @@ mod row_order;
 mod scenario;
 pub mod seed;
 mod setters;
+mod subproblem;
 mod transfer;
 
 pub use align::{Aligned, AlignedModel, Alignment, DomainMap, FitAlign, fit_aligned};

@@ -109,8 +109,8 @@ pub struct Labelled<'a> {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TransferProblem {
-    sources: Vec<(Domain, Task)>,
-    target: (Domain, Task),
+    pub(crate) sources: Vec<(Domain, Task)>,
+    pub(crate) target: (Domain, Task),
 }
 
 impl TransferProblem {
@@ -231,59 +231,6 @@ impl TransferProblem {
         self.target.1.space.n_classes()
     }
 
-    /// The same problem with only some of the labelled source rows, which are numbered as in [`TransferProblem::source`]:
-    /// what cross-validation on the source fits.
-    ///
-    /// Several sources stay apart. Each keeps its rows in the order given, and one that is left without rows is left out.
-    ///
-    /// # Errors
-    /// [`TransferError::InvalidParameter`] for a row that is not there, [`TransferError::Empty`] for no row at all.
-    pub fn with_source_rows(&self, rows: &[usize]) -> Result<Self, TransferError> {
-        let ends: Vec<usize> = self
-            .sources
-            .iter()
-            .scan(0, |end, (_, task)| {
-                *end += task.rows.len();
-                Some(*end)
-            })
-            .collect();
-        // Places among the labelled rows of each source.
-        let mut chosen = vec![Vec::new(); self.sources.len()];
-        for &row in rows {
-            let source = ends.partition_point(|&end| end <= row);
-            let Some(places) = chosen.get_mut(source) else {
-                return Err(TransferError::InvalidParameter {
-                    name: "rows".to_owned(),
-                    value: row.to_string(),
-                    range: format!(
-                        "labelled source rows below {}",
-                        ends.last().copied().unwrap_or(0)
-                    ),
-                });
-            };
-            places.push(row + self.sources[source].1.rows.len() - ends[source]);
-        }
-        let sources: Vec<(Domain, Task)> = self
-            .sources
-            .iter()
-            .zip(chosen)
-            .filter(|(_, places)| !places.is_empty())
-            .map(|((domain, task), places)| {
-                let rows: Vec<usize> = places.iter().map(|&place| task.rows[place]).collect();
-                let domain = Domain {
-                    name: domain.name.clone(),
-                    features: domain.features.select_rows(&rows),
-                };
-                let labels = task.labels.select(&places);
-                (domain, Task::labelled(task.space.clone(), labels))
-            })
-            .collect();
-        if sources.is_empty() {
-            return Err(no_labelled_source());
-        }
-        Self::from_parts(sources, self.target.clone())
-    }
-
     /// The setting the known labels put the problem in.
     pub fn setting(&self) -> Setting {
         let source_labelled = self.sources.iter().any(|(_, task)| !task.rows.is_empty());
@@ -311,7 +258,7 @@ impl TransferProblem {
     }
 }
 
-fn no_labelled_source() -> TransferError {
+pub(crate) fn no_labelled_source() -> TransferError {
     TransferError::Empty {
         what: "the labelled source".to_owned(),
         needed: 1,
@@ -356,78 +303,4 @@ pub enum What {
     Parameters,
     /// Relations between examples.
     Relations,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ndarray::{Array2, array};
-
-    /// Three sources, the first with labels for rows 1 and 3 of four, the second with none; the label of a row is its
-    /// feature.
-    fn problem() -> TransferProblem {
-        let domain = |name: &str, first: usize, n: usize| Domain {
-            name: name.to_owned(),
-            features: Array2::from_shape_fn((n, 1), |(row, _)| (first + row) as f64).into(),
-        };
-        let task = |rows: Vec<usize>, labels: Vec<f64>| {
-            Task::partly_labelled(LabelSpace::Real, rows, Labels::Values(labels.into()))
-        };
-        TransferProblem::from_parts(
-            vec![
-                (domain("a", 0, 4), task(vec![1, 3], vec![1.0, 3.0])),
-                (domain("b", 4, 2), Task::unlabelled(LabelSpace::Real)),
-                (domain("c", 6, 2), task(vec![0, 1], vec![6.0, 7.0])),
-            ],
-            (domain("target", 8, 1), Task::unlabelled(LabelSpace::Real)),
-        )
-        .unwrap()
-    }
-
-    fn kept(problem: &TransferProblem) -> Vec<(&str, Vec<f64>)> {
-        let of = |(domain, task): &(Domain, Task)| {
-            let x = domain.features.dense().unwrap().column(0).to_vec();
-            assert_eq!(task.labels.values("test").unwrap().to_vec(), x);
-            x
-        };
-        let sources = problem.sources().iter();
-        sources
-            .map(|source| (source.0.name.as_str(), of(source)))
-            .collect()
-    }
-
-    #[test]
-    fn rows_of_the_pooled_source_are_taken_from_their_own_source() {
-        let problem = problem();
-        let pooled = problem.source().unwrap();
-        assert_eq!(
-            pooled.labels.values("test").unwrap(),
-            array![1.0, 3.0, 6.0, 7.0]
-        );
-        assert_eq!(problem.labelled_sources().count(), 2);
-        let some = problem.with_source_rows(&[3, 1, 2, 1]).unwrap();
-        assert_eq!(kept(&some), [("a", vec![3.0, 3.0]), ("c", vec![7.0, 6.0])]);
-        let one = problem.with_source_rows(&[0]).unwrap();
-        assert_eq!(kept(&one), [("a", vec![1.0])]);
-        assert_eq!(some.target_domain(), problem.target_domain());
-    }
-
-    #[test]
-    fn all_rows_of_one_source_are_that_source() {
-        let pooled = problem().with_source_rows(&[0, 1]).unwrap();
-        assert_eq!(pooled.with_source_rows(&[0, 1]).unwrap(), pooled);
-    }
-
-    #[test]
-    fn rows_that_are_not_there_are_refused() {
-        let message = |rows: &[usize]| problem().with_source_rows(rows).unwrap_err().to_string();
-        assert_eq!(
-            message(&[0, 4]),
-            "`rows` = 4 is outside labelled source rows below 4"
-        );
-        assert_eq!(
-            message(&[]),
-            "the labelled source is empty; at least 1 rows are needed"
-        );
-    }
 }

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod interval;
 pub mod multiplicity;
+pub mod negative;
 pub mod shift;
 pub mod transferability;

@@ -1,0 +1,251 @@
+//! Why a method loses: nothing to transfer, or a relation that it does not use.
+
+use ndarray::{Array1, Array2, Axis};
+use serde::{Deserialize, Serialize};
+use translearn_core::{
+    Labels, TransferError, TransferMethod, TransferProblem,
+    seed::{self, derive},
+    setters,
+};
+
+use super::evidence::{Evidence, TargetCrossValidation};
+use super::gate::baseline;
+
+/// The two causes of negative transfer apart: an unrelated task, and a method that does not use the relation there is.
+///
+/// *When.* A method loses on the labelled target rows, and the question is whether another method could gain.
+///
+/// # Steps
+///
+/// 1. The gain `g` over the baseline, by [`TargetCrossValidation`], and the relation `r` that there is without the method: how much
+///    the learner, fitted on the source alone, tells of the labels of the labelled target rows by what it predicts for them. That is
+///    mutual information of classes, a squared correlation of values; so that classes that change places are a relation, too.
+/// 2. Both again with `B` corrupted sources: the same rows, with the labels dealt out anew. P(X) and P(Y) are as before, and what relation
+///    there was is gone.
+/// 3. Where the source's labels are nothing to the target, the source as it is could be any of the corrupted ones:
+///    `(1 + #{r_b ≥ r}) / (1 + B)` is a p-value. So is twice the lesser of `(1 + #{g_b ≥ g}) / (1 + B)` and
+///    `(1 + #{g_b ≤ g}) / (1 + B)`: a source that does more harm than its rows alone is related, too.
+///
+/// A loss is where `g < 0`. It is the task's where neither p-value, doubled for there being two, is at most `level`: nothing was
+/// found that could be carried over. It is the method's where one is. That nothing was found shows less where the learner is a
+/// simple one: a line between two heaps of rows is much the same whatever the labels.
+///
+/// # Parameters
+///
+/// | name | default | range | meaning |
+/// |---|---|---|---|
+/// | `n_corruptions` | 79 | integer ≥ 1 | corrupted sources `B`; below 79 no gain is called at a level of 0.05 |
+/// | `level` | 0.05 | (0, 1) | chance to find a relation where there is none |
+/// | `validation` | 5 folds, 1 repetition | | how gains are measured |
+///
+/// # Cost
+///
+/// `1 + n_corruptions` cross-validations, and as many fits of the learner.
+///
+/// # Errors
+///
+/// As [`TargetCrossValidation`], and what the learner returns on the source alone.
+///
+/// # Example
+///
+/// ```
+/// use linfa::DatasetBase;
+/// use ndarray::{Array1, Array2};
+/// use translearn_classical::Pooled;
+/// use translearn_core::TransferProblem;
+/// use translearn_diagnostics::negative::{Cause, Causes};
+///
+/// // The classes the other way round: a relation, that pooling the rows does not use.
+/// let rows = |n: usize| Array2::from_shape_fn((n, 1), |(row, _)| 20.0 * row as f64 / n as f64);
+/// let classes = |n: usize, left: usize| Array1::from_shape_fn(n, |row| if 2 * row < n { left } else { 1 - left });
+/// let source = DatasetBase::new(rows(100), classes(100, 1));
+/// let problem = TransferProblem::new(&source, &DatasetBase::new(rows(20), classes(20, 0)))?;
+/// let found = Causes::default().find(&problem, &Pooled::params(), 0)?;
+/// assert!(found.evidence.gain < -0.5 && found.gain_p_value < 0.03);
+/// assert_eq!(found.cause, Some(Cause::Method));
+/// # Ok::<(), translearn_core::TransferError>(())
+/// ```
+///
+/// # Source
+///
+/// The two causes: Torrey, Shavlik, *Transfer Learning*, in Handbook of Research on Machine Learning Applications, 2009,
+/// chapter 11, doi:10.4018/978-1-60566-766-9.ch011. The tests are ours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Causes {
+    n_corruptions: usize,
+    level: f64,
+    validation: TargetCrossValidation,
+}
+
+impl Default for Causes {
+    fn default() -> Self {
+        Self {
+            n_corruptions: 79,
+            level: 0.05,
+            validation: TargetCrossValidation::default().n_repeats(1),
+        }
+    }
+}
+
+setters!(Causes {
+    /// Sets the number of corrupted sources.
+    n_corruptions: usize,
+    /// Sets the level.
+    level: f64,
+    /// Sets how gains are measured.
+    validation: TargetCrossValidation,
+});
+
+/// Why a method loses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Nothing was found in the source that tells of the target's labels.
+    Task,
+    /// The source tells of the target's labels, and the method loses nevertheless.
+    Method,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoundCause {
+    /// The gain with the source as it is.
+    pub evidence: Evidence,
+    /// How likely a gain as far from those with corrupted sources is where the source's labels are nothing to the target.
+    pub gain_p_value: f64,
+    /// The mean gain with corrupted sources: what the source's rows cost without their labels.
+    pub corrupted_gain: f64,
+    /// What the source's model tells of the target's labels: nats of mutual information, or a squared correlation.
+    pub relation: f64,
+    /// How likely as much is where the source's labels are nothing to the target.
+    pub relation_p_value: f64,
+    /// The cause of a loss; `None` where there is none.
+    pub cause: Option<Cause>,
+}
+
+/// What is looked at with the source as it is and with corrupted ones.
+struct Seen {
+    evidence: Evidence,
+    relation: f64,
+}
+
+impl Causes {
+    /// Looks for the cause; the seed deals folds and labels and goes into the fits.
+    ///
+    /// # Errors
+    /// See the type.
+    pub fn find(
+        &self,
+        problem: &TransferProblem,
+        method: &dyn TransferMethod,
+        seed: u64,
+    ) -> Result<FoundCause, TransferError> {
+        self.check()?;
+        let look = |problem: &TransferProblem| -> Result<Seen, TransferError> {
+            let folds = derive(seed, &["folds"]);
+            let baseline = baseline(method, problem);
+            Ok(Seen {
+                evidence: self
+                    .validation
+                    .evidence(problem, &*baseline, method, folds)?,
+                relation: relation(problem, method, derive(seed, &["source"]))?,
+            })
+        };
+        let Seen { evidence, relation } = look(problem)?;
+        let labels = problem.source()?.labels.into_owned();
+        let corrupted = (0..self.n_corruptions)
+            .map(|corruption| {
+                let seed = derive(seed, &["corruption", &corruption.to_string()]);
+                let order = seed::rng(seed).permutation(labels.len());
+                look(&problem.with_source_labels(&labels.select(&order))?)
+            })
+            .collect::<Result<Vec<Seen>, TransferError>>()?;
+        // Sums in another order differ by rounding.
+        let share = |as_much: &dyn Fn(&Seen) -> bool| {
+            let count = corrupted.iter().filter(|seen| as_much(seen)).count();
+            (1 + count) as f64 / (1 + self.n_corruptions) as f64
+        };
+        let as_good = share(&|seen| seen.evidence.gain >= evidence.gain - 1e-12);
+        let as_bad = share(&|seen| seen.evidence.gain <= evidence.gain + 1e-12);
+        let gain_p_value = (2.0 * as_good.min(as_bad)).min(1.0);
+        let relation_p_value = share(&|seen| seen.relation >= relation - 1e-12);
+        let related = 2.0 * gain_p_value.min(relation_p_value) <= self.level;
+        let cause = if related { Cause::Method } else { Cause::Task };
+        let sum: f64 = corrupted.iter().map(|seen| seen.evidence.gain).sum();
+        Ok(FoundCause {
+            evidence,
+            gain_p_value,
+            corrupted_gain: sum / self.n_corruptions as f64,
+            relation,
+            relation_p_value,
+            cause: (evidence.gain < 0.0).then_some(cause),
+        })
+    }
+
+    fn check(&self) -> Result<(), TransferError> {
+        if self.n_corruptions == 0 {
+            return Err(TransferError::InvalidParameter {
+                name: "n_corruptions".to_owned(),
+                value: "0".to_owned(),
+                range: "integer ≥ 1".to_owned(),
+            });
+        }
+        if self.level > 0.0 && self.level < 1.0 {
+            return Ok(());
+        }
+        Err(TransferError::InvalidParameter {
+            name: "level".to_owned(),
+            value: self.level.to_string(),
+            range: "(0, 1)".to_owned(),
+        })
+    }
+}
+
+/// What the model of the source tells of the target's labels.
+fn relation(
+    problem: &TransferProblem,
+    method: &dyn TransferMethod,
+    seed: u64,
+) -> Result<f64, TransferError> {
+    let Some(known) = problem.target_labelled() else {
+        return Ok(0.0);
+    };
+    // The target's labels are not to be in the model that is asked about them.
+    let unlabelled = problem.with_target_labels(&[])?;
+    let model = baseline(method, &unlabelled).fit(&unlabelled, seed)?.model;
+    let said = model.predict(&known.features)?.labels;
+    Ok(match (&*known.labels, &said) {
+        (Labels::Classes(truth), Labels::Classes(said)) => mutual_information(truth, said),
+        (Labels::Values(truth), Labels::Values(said)) => squared_correlation(truth, said),
+        _ => 0.0,
+    })
+}
+
+/// Nats of mutual information between two codings of the same rows.
+fn mutual_information(a: &Array1<usize>, b: &Array1<usize>) -> f64 {
+    let size = |codes: &Array1<usize>| codes.iter().max().map_or(0, |&most| most + 1);
+    let mut joint = Array2::<f64>::zeros((size(a), size(b)));
+    let share = (a.len() as f64).recip();
+    for (&a, &b) in a.iter().zip(b) {
+        joint[[a, b]] += share;
+    }
+    let (of_a, of_b) = (joint.sum_axis(Axis(1)), joint.sum_axis(Axis(0)));
+    joint
+        .indexed_iter()
+        .filter(|(_, chance)| **chance > 0.0)
+        .map(|((a, b), &chance)| chance * (chance / (of_a[a] * of_b[b])).ln())
+        .sum()
+}
+
+/// The squared correlation of two series; 0 where one of them does not vary.
+fn squared_correlation(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
+    let centred = |x: &Array1<f64>| x - x.mean().unwrap_or_default();
+    let (a, b) = (centred(a), centred(b));
+    let variances = a.dot(&a) * b.dot(&b);
+    if variances > 0.0 {
+        a.dot(&b).powi(2) / variances
+    } else {
+        0.0
+    }
+}

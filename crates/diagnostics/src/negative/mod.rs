@@ -1,0 +1,43 @@
+//! Negative transfer: whether a method loses to no transfer, why, and a gate that keeps it from doing so.
+//!
+//! | question | answer |
+//! |---|---|
+//! | did it lose, on held-out labels? | [`PairedComparison`]: interval, exact p-value, correction over methods, each class alone |
+//! | will it lose, judging by the labels at hand? | [`TargetCrossValidation`] measures, [`Belief`] weighs, [`TransferGate`] acts |
+//! | which of several sources does harm? | [`by_source`] |
+//! | is the task unrelated, or does the method fail to use the relation? | [`Causes`] |
+//!
+//! Gains are over the *baseline*: the same learner on the labelled target rows alone, or on the source where no target row has a
+//! label. Of classes a gain is a difference of accuracies; of values, the difference of two root mean squared errors as a share of the larger
+//! one. A loss is a negative gain.
+
+mod belief;
+mod causes;
+mod comparison;
+mod evidence;
+mod gate;
+mod losses;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use belief::Belief;
+pub use causes::{Cause, Causes, FoundCause};
+pub use comparison::{PairedComparison, TransferGap};
+pub use evidence::{Evidence, TargetCrossValidation};
+pub use gate::{Decision, TransferGate};
+pub use sources::by_source;
+
+/// Whether to transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// There is a gain.
+    Transfer,
+    /// There is a loss.
+    DoNotTransfer,
+    /// What is known does not tell.
+    Undecided,
+}

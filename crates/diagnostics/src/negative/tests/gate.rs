@@ -1,0 +1,338 @@
+use linfa::DatasetBase;
+use ndarray::{Array1, Array2, Axis};
+use translearn_classical::{Pooled, SourceOnly, TargetOnly};
+use translearn_core::{
+    BaseLearner, Domain, Features, FitTransfer, LabelSpace, Labels, Task, TransferError,
+    TransferMethod, TransferProblem, metrics::accuracy, seed,
+};
+use translearn_learners::{Knn, Ncm, Ridge};
+
+use super::{problem, rows};
+use crate::negative::{
+    Belief, Cause, Causes, TargetCrossValidation, TransferGate, Verdict, by_source,
+};
+
+fn learner() -> BaseLearner {
+    Ncm::params().into()
+}
+
+fn predicted(method: &dyn TransferMethod, problem: &TransferProblem) -> Labels {
+    let model = method.fit(problem, 3).unwrap().model;
+    model.predict(problem.target_features()).unwrap().labels
+}
+
+#[test]
+fn the_gate_opens_for_a_good_source_and_stays_shut_for_a_bad_one() {
+    let (pooled, alone) = (
+        Pooled::params().learner(learner()),
+        TargetOnly::params().learner(learner()),
+    );
+    let gate = TransferGate::new(pooled.clone());
+    let (mut opened, mut shut) = (0, 0);
+    for run in 0..20 {
+        let (good, _) = problem(0.0, 8, run);
+        let decision = gate.decide(&good, 3).unwrap();
+        assert!(decision.belief.gain > -0.05, "{decision:?}");
+        opened += usize::from(decision.is_open());
+        let chosen: &dyn TransferMethod = if decision.is_open() { &pooled } else { &alone };
+        assert_eq!(predicted(&gate, &good), predicted(chosen, &good));
+        let (bad, _) = problem(1.0, 8, run);
+        let decision = gate.decide(&bad, 3).unwrap();
+        assert!(!decision.is_open(), "{decision:?}");
+        assert_eq!(predicted(&gate, &bad), predicted(&alone, &bad));
+        shut += usize::from(decision.verdict == Verdict::DoNotTransfer);
+    }
+    assert!(shut > 10, "{shut} of 20 bad sources are called bad");
+    // Eight labels are enough for classes that stand apart: few gains are left.
+    assert!(opened <= 20);
+}
+
+/// What the gate is for: held-out accuracy, over sources from good to opposed.
+#[test]
+fn the_gated_method_loses_less_and_keeps_part_of_the_gain() {
+    let (mut gain, mut gated_gain, mut worst, mut gated_worst) = (0.0, 0.0, 0.0_f64, 0.0_f64);
+    for run in 0..30_u32 {
+        let flip = f64::from(run % 3) * 0.5;
+        let (problem, truth) = problem(flip, 4, u64::from(100 + run));
+        let score = |method: &dyn TransferMethod| {
+            let rest: Vec<usize> = (4..80).collect();
+            let said = predicted(method, &problem).select(&rest);
+            let truth = truth.select(&rest);
+            let (said, truth) = (
+                said.classes("test").unwrap().clone(),
+                truth.classes("test").unwrap().clone(),
+            );
+            accuracy(truth.view(), said.view(), None).unwrap()
+        };
+        let pooled = Pooled::params().learner(learner());
+        let baseline = score(&TargetOnly::params().learner(learner()));
+        let (free, gated) = (
+            score(&pooled) - baseline,
+            score(&TransferGate::new(pooled.clone())) - baseline,
+        );
+        gain += free.max(0.0);
+        gated_gain += gated.max(0.0);
+        worst = worst.min(free);
+        gated_worst = gated_worst.min(gated);
+    }
+    assert!(worst < -0.2, "a bad source does no harm: {worst}");
+    assert!(
+        gated_worst > 0.5 * worst,
+        "{gated_worst} behind the gate, {worst} without"
+    );
+    assert!(gated_gain <= gain && gain > 0.0, "{gated_gain} of {gain}");
+}
+
+#[test]
+fn without_labels_the_gate_is_undecided() {
+    let (with, _) = problem(0.0, 8, 1);
+    let without = with.with_target_labels(&[]).unwrap();
+    let gate = TransferGate::new(SourceOnly::params().learner(learner()));
+    let decision = gate.decide(&without, 0).unwrap();
+    assert_eq!(
+        (decision.verdict, decision.baseline.as_str()),
+        (Verdict::Undecided, "source-only")
+    );
+    assert!(decision.evidence.is_none() && decision.obstacle.is_some());
+    // One label of each class: a fold leaves one class alone.
+    let few = with.with_target_labels(&[0, 1]).unwrap();
+    let decision = TransferGate::new(SourceOnly::params())
+        .decide(&few, 0)
+        .unwrap();
+    assert_eq!(decision.verdict, Verdict::Undecided);
+    assert!(decision.obstacle.unwrap().contains("class"));
+    // What the method cannot serve, the gate cannot either.
+    let needs = TransferGate::new(Pooled::params());
+    assert!(matches!(
+        needs.fit(&without, 0),
+        Err(TransferError::Unsupported { .. })
+    ));
+}
+
+#[test]
+fn the_gate_tells_what_it_decided_and_refuses_nonsense() {
+    let (problem, _) = problem(1.0, 20, 5);
+    let gate = || TransferGate::new(Pooled::params().learner(learner()));
+    let fitted = gate().fit(&problem, 7).unwrap();
+    let decision = gate().decide(&problem, 7).unwrap();
+    assert_eq!(fitted.trace.series["gate-gain"], [decision.belief.gain]);
+    assert_eq!(fitted.trace.series["gate-open"], [0.0]);
+    for wrong in [
+        gate().confidence(0.4),
+        gate().confidence(f64::NAN),
+        gate().prior(Belief {
+            gain: 0.0,
+            deviation: 0.0,
+        }),
+        gate().prior(Belief {
+            gain: f64::NAN,
+            deviation: 1.0,
+        }),
+        gate().validation(TargetCrossValidation::default().n_folds(1)),
+        gate().validation(TargetCrossValidation::default().n_repeats(0)),
+    ] {
+        assert!(
+            matches!(
+                wrong.decide(&problem, 0),
+                Err(TransferError::InvalidParameter { .. })
+            ),
+            "{wrong:?}"
+        );
+    }
+}
+
+/// The nearest row tells its own label, were it there: labels that are drawn cannot be told.
+#[test]
+fn no_fold_sees_its_own_labels() {
+    let mut rng = seed::rng(11);
+    let (x, _) = rows(200, 0.0, 2);
+    let y = Array1::from_shape_simple_fn(200, || rng.below(2));
+    let source = DatasetBase::new(x.clone(), y.mapv(|class| 1 - class));
+    let problem = TransferProblem::new(&source, &DatasetBase::new(x, y)).unwrap();
+    let nearest = TargetOnly::params().learner(Knn::params().k(1));
+    let found = TargetCrossValidation::default()
+        .evidence(&problem, &nearest, &nearest, 0)
+        .unwrap();
+    assert_eq!((found.gain, found.n_rows), (0.0, 200));
+    assert!((found.baseline - 0.5).abs() < 0.12, "{}", found.baseline);
+}
+
+/// With as many folds as rows nothing is drawn: each row is predicted by the others.
+#[test]
+fn folds_of_one_row_are_leave_one_out() {
+    let (problem, _) = problem(0.3, 9, 4);
+    let (pooled, alone) = (
+        Pooled::params().learner(learner()),
+        TargetOnly::params().learner(learner()),
+    );
+    let validation = TargetCrossValidation::default().n_folds(50).n_repeats(2);
+    let found = validation.evidence(&problem, &alone, &pooled, 1).unwrap();
+    let known = problem.target_labelled().unwrap();
+    let right = |method: &dyn TransferMethod| {
+        let one = |row: usize| {
+            let others: Vec<usize> = (0..9).filter(|other| *other != row).collect();
+            let model = method
+                .fit(&problem.with_target_labels(&others).unwrap(), 0)
+                .unwrap()
+                .model;
+            let said = model
+                .predict(&known.features.select_rows(&[row]))
+                .unwrap()
+                .labels;
+            usize::from(said == known.labels.select(&[row]))
+        };
+        (0..9).map(one).sum::<usize>() as f64 / 9.0
+    };
+    assert!((found.baseline - right(&alone)).abs() < 1e-12);
+    assert!((found.method - right(&pooled)).abs() < 1e-12);
+    assert!((found.gain - (found.method - found.baseline)).abs() < 1e-12);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_on_any_number_of_threads() {
+    let (problem, _) = problem(0.5, 20, 6);
+    let gate = TransferGate::new(Pooled::params().learner(learner()));
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| gate.decide(&problem, 5).unwrap())
+    };
+    assert_eq!(on(1), on(3));
+    assert_ne!(on(1), gate.decide(&problem, 6).unwrap());
+}
+
+#[test]
+fn sources_are_told_apart() {
+    let (good, _) = problem(0.0, 30, 8);
+    let (bad, _) = problem(1.0, 30, 8);
+    let both = TransferProblem::from_parts(
+        vec![bad.sources()[0].clone(), good.sources()[0].clone()],
+        (good.target_domain().clone(), good.target_task().clone()),
+    )
+    .unwrap();
+    let method = SourceOnly::params().learner(learner());
+    let found = by_source(&TargetCrossValidation::default(), &both, &method, 0).unwrap();
+    let gains: Vec<f64> = found.into_iter().map(|found| found.unwrap().gain).collect();
+    assert!(gains[0] < -0.5 && gains[1].abs() < 0.15, "{gains:?}");
+}
+
+#[test]
+fn the_two_causes_are_told_apart() {
+    let causes = Causes::default();
+    // Dealt labels leave no trace in what the nearest rows say, while any line parts two heaps of rows.
+    let learner = || Knn::params().k(5);
+    let pooled = Pooled::params().learner(learner());
+    // Turned round: a relation that pooling does not use.
+    let (turned, _) = problem(1.0, 30, 9);
+    let found = causes.find(&turned, &pooled, 0).unwrap();
+    assert_eq!(found.cause, Some(Cause::Method), "{found:?}");
+    // Labels by chance: nothing to carry over.
+    let mut unrelated = 0;
+    for run in 0..8 {
+        let (noise, _) = problem(0.5, 30, 30 + run);
+        let found = causes.find(&noise, &pooled, 0).unwrap();
+        assert!(found.cause.is_none() == (found.evidence.gain >= 0.0));
+        unrelated += usize::from(found.cause != Some(Cause::Method));
+    }
+    assert!(unrelated >= 7, "{unrelated} of 8");
+    let (good, _) = problem(0.0, 30, 9);
+    let found = causes
+        .find(&good, &SourceOnly::params().learner(learner()), 0)
+        .unwrap();
+    assert!(
+        found.relation_p_value < 0.05 || found.gain_p_value < 0.05,
+        "{found:?}"
+    );
+    assert!(
+        Causes::default()
+            .level(0.0)
+            .find(&good, &pooled, 0)
+            .is_err()
+    );
+    assert!(
+        Causes::default()
+            .n_corruptions(0)
+            .find(&good, &pooled, 0)
+            .is_err()
+    );
+}
+
+/// Where the source's labels are drawn, its model is related to the target by chance alone.
+#[test]
+fn the_level_of_the_relation_holds() {
+    let causes = Causes::default().n_corruptions(19);
+    let method = SourceOnly::params().learner(learner());
+    let called = (0..400)
+        .map(|run| {
+            let (noise, _) = problem(0.5, 16, 1000 + run);
+            let found = causes.find(&noise, &method, run).unwrap();
+            [found.relation_p_value <= 0.05, found.gain_p_value <= 0.1]
+        })
+        .fold([0, 0], |sum, called| {
+            [0, 1].map(|at| sum[at] + usize::from(called[at]))
+        });
+    // Few rows have few tables, so ties: fewer than 5 %, or 10 %; more than 29, or 52, of 400 with a chance of 2.5 %.
+    assert!(
+        (2..=29).contains(&called[0]) && (4..=52).contains(&called[1]),
+        "{called:?} of 400"
+    );
+}
+
+#[test]
+fn values_have_a_gate_too() {
+    let mut rng = seed::rng(3);
+    let x = Array2::from_shape_simple_fn((90, 4), || rng.normal());
+    let slope = Array1::from(vec![1.0, -2.0, 0.5, 3.0]);
+    let y = x.dot(&slope) + Array1::from_shape_simple_fn(90, || 0.3 * rng.normal());
+    let part = |range: std::ops::Range<usize>, sign: f64| {
+        let rows: Vec<usize> = range.collect();
+        let features = Features::from(x.select(Axis(0), &rows));
+        let labels = Labels::Values(sign * y.select(Axis(0), &rows));
+        (features, labels)
+    };
+    let problem = |sign: f64| {
+        let (source, labels) = part(0..60, sign);
+        let (target, known) = part(60..90, 1.0);
+        let domain = |name: &str, features| Domain {
+            name: name.into(),
+            features,
+        };
+        let known = Task::partly_labelled(
+            LabelSpace::Real,
+            (0..8).collect(),
+            known.select(&(0..8).collect::<Vec<_>>()),
+        );
+        let source = (
+            domain("source", source),
+            Task::labelled(LabelSpace::Real, labels),
+        );
+        TransferProblem::from_parts(vec![source], (domain("target", target), known)).unwrap()
+    };
+    let gate = TransferGate::new(Pooled::params().learner(Ridge::params()));
+    let good = gate.decide(&problem(1.0), 0).unwrap();
+    assert_eq!(good.verdict, Verdict::Transfer, "{good:?}");
+    let bad = gate.decide(&problem(-1.0), 0).unwrap();
+    assert_eq!(bad.verdict, Verdict::DoNotTransfer, "{bad:?}");
+    let found = Causes::default()
+        .find(
+            &problem(-1.0),
+            &Pooled::params().learner(Ridge::params()),
+            0,
+        )
+        .unwrap();
+    assert_eq!(found.cause, Some(Cause::Method));
+    assert!(found.relation > 0.9);
+}
+
+#[test]
+fn linfa_datasets_go_through() {
+    let (x, y) = rows(40, 0.0, 12);
+    let source = DatasetBase::new(x.clone(), y.clone());
+    let target = DatasetBase::new(x.clone(), y.mapv(Some));
+    let model = TransferGate::new(Pooled::params())
+        .fit_transfer(&source, &target)
+        .unwrap();
+    assert_eq!(model.predict(&x).unwrap().len(), 40);
+}
