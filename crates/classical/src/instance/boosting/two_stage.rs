@@ -34,8 +34,8 @@ use crate::instance::{weighted_learner, weighting_needs};
 ///    β^{1 - ℓ_i}`, and the target is scaled to `K_t` again. The answer is the weighted median, with votes `ln(1/β)`.
 /// 3. Its error: the mean squared error of `n_folds`-fold cross-validation over the target rows, each model fitted as
 ///    in 2 on the source and the other folds, which share `K_t`.
-/// 4. Fit the learner on the weights of 1. A source row: `w_i ← w_i β_t^{ℓ_i}`, with the `β_t` that leaves the source
-///    `1 - K_{t+1}` of all weight, by bisection.
+/// 4. Fit the learner on the weights of 1. A source row: `w_i ← w_i β_t^{ℓ_i}`, then all weights are scaled to sum 1, with
+///    the `β_t` that gives the target `K_{t+1}` by that, found by bisection.
 ///
 /// The answer is that of the model with the least error, the earliest of equals.
 ///
@@ -87,11 +87,11 @@ use crate::instance::{weighted_learner, weighting_needs};
 ///
 /// Pardoe, Stone, *Boosting for Regression Transfer*, ICML 2010 (Algorithm 3).
 ///
-/// *Where we differ.* Rows without error lose nothing whatever `β_t` is; where they alone have more than `1 - K_{t+1}`
-/// the source is scaled to it as a block. The paper scales source and target together after the damping, which makes its
-/// `β_t` smaller; here the target alone is scaled to its share. Folds are dealt out in the order of the labels, so that each
-/// has the whole range of them. ADAPT takes `β = ε / (2 - ε)`, cross-validates the learner in place of the boosted model,
-/// takes its first step twice, lets the later half of the boosted rounds answer and ends short of the target alone.
+/// *Where we differ.* Rows without error lose nothing whatever `β_t` is; where they alone leave the target less than
+/// `K_{t+1}` the source is scaled as a block. Folds are dealt out in the order of the labels, so that each has the whole
+/// range of them. ADAPT takes `β = ε / (2 - ε)`, cross-validates the learner in place of the boosted model, takes the
+/// losses of step 4 from that model in place of the learner, lets only the later half of its rounds answer, takes its first
+/// step twice, ends short of the target alone and searches `β_t` to 1e-3; without these its weights are ours.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TwoStageTrAdaBoostR2Params {
@@ -183,8 +183,8 @@ impl TwoStageTrAdaBoostR2Params {
             shares.push(1.0 - source.sum());
             if step < self.n_steps {
                 let losses = whole.losses(&source, derive(seed, &["losses"]))?;
-                let goal = 1.0 - share(step + 1);
-                let (damped, beta) = damped(&source, losses.slice(s![..n_source]), goal);
+                let left = 1.0 - share(step + 1);
+                let (damped, beta) = damped(&source, losses.slice(s![..n_source]), left);
                 source = damped;
                 betas.push(beta);
             }
@@ -245,17 +245,25 @@ impl TwoStageTrAdaBoostR2Params {
     }
 }
 
-/// `ln β` that leaves nothing of a row with a loss worth the name.
-const LEAST_LOG_BETA: f64 = -1e12;
+/// Losses up to this are none: rounding is not to choose between rows that the learner meets.
+const NO_LOSS: f64 = 1e-10;
 
-/// Weights `w_i β^{ℓ_i}` of sum `goal`, and `β`. Where no `β` is small enough, because rows without loss have more than
-/// that, all are scaled.
-fn damped(weights: &Array1<f64>, losses: ArrayView1<'_, f64>, goal: f64) -> (Array1<f64>, f64) {
-    if goal <= 0.0 {
+/// `ln β` that leaves nothing of a row with a loss.
+const LEAST_LOG_BETA: f64 = -750.0 / NO_LOSS;
+
+/// Weights `w_i β^{ℓ_i}` whose share of all is `share` where the target keeps what these leave to 1, scaled with the target's
+/// to sum 1; and `β`. Where no `β` is small enough, because rows without loss have more than that, they alone are left.
+fn damped(weights: &Array1<f64>, losses: ArrayView1<'_, f64>, share: f64) -> (Array1<f64>, f64) {
+    if share <= 0.0 {
         return (Array1::zeros(weights.len()), 0.0);
     }
+    let losses = losses.mapv(|loss| if loss <= NO_LOSS { 0.0 } else { loss });
+    let goal = (1.0 - weights.sum()) * share / (1.0 - share);
     let at = |log_beta: f64| weights * &losses.mapv(|loss| (log_beta * loss).exp());
     let (mut low, mut high) = (LEAST_LOG_BETA, 0.0);
+    if at(low).sum() >= goal {
+        high = low;
+    }
     loop {
         let middle = 0.5 * (low + high);
         if middle <= low || middle >= high {
@@ -268,7 +276,7 @@ fn damped(weights: &Array1<f64>, losses: ArrayView1<'_, f64>, goal: f64) -> (Arr
         }
     }
     let damped = at(high);
-    let scale = goal / damped.sum();
+    let scale = share / damped.sum();
     (damped * scale, high.exp())
 }
 

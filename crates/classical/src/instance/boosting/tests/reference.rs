@@ -8,7 +8,9 @@ use translearn_learners::{Logistic, Ridge};
 
 use super::super::adaboost_r2::FrozenSource;
 use super::super::vote::Round;
-use super::super::{BoostingLoss, RegressionLoss, TrAdaBoostParams, TrAdaBoostR2Params};
+use super::super::{
+    BoostingLoss, RegressionLoss, TrAdaBoostParams, TrAdaBoostR2Params, TwoStageTrAdaBoostR2Params,
+};
 use super::{largest_difference, pooled, values};
 use crate::fixture::Fixture;
 
@@ -88,4 +90,27 @@ fn the_rounds_over_a_frozen_source_are_those_of_adapt() {
     assert!(largest_difference(&votes(&model.rounds), &expected.vector("votes")) < 1e-10);
     let predicted = model.values(&fixture.matrix("fresh").into()).unwrap();
     assert!(largest_difference(&predicted, &expected.vector("predicted")) < 1e-9);
+}
+
+#[test]
+fn the_source_gives_way_in_the_steps_of_adapt() {
+    let fixture = fixture();
+    let fitted = TwoStageTrAdaBoostR2Params::default()
+        .n_steps(fixture.number("n_steps") as usize)
+        .n_rounds(1)
+        .n_folds(2)
+        .learner(Ridge::params().lambda(0.5))
+        .fit(&regression(&fixture), 0)
+        .unwrap();
+    let expected = fixture.part("steps");
+    // The last step, to the target alone, needs no search.
+    let but_last = |name: &str| {
+        let all = &fitted.trace.series[name];
+        Array1::from(all[..all.len() - 1].to_vec())
+    };
+    let shares = but_last("target-share");
+    assert!(largest_difference(&shares, &expected.vector("target_shares")) < 1e-10);
+    // Relative: the last is below a millionth.
+    let betas = but_last("beta").mapv(f64::ln);
+    assert!(largest_difference(&betas, &expected.vector("betas").mapv(f64::ln)) < 1e-6);
 }
