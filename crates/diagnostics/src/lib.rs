@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bounds;
 pub mod interval;
 pub mod multiplicity;
 pub mod negative;

@@ -173,7 +173,7 @@ impl Halves {
 }
 
 /// Means and deviations of the training rows taken from both; a column that is constant there is left as it is.
-fn standardise(train: &mut Features, held_out: &mut Features) {
+pub(crate) fn standardise(train: &mut Features, held_out: &mut Features) {
     let (Features::Dense(train), Features::Dense(held_out)) = (train, held_out) else {
         return;
     };

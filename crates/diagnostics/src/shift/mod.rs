@@ -29,10 +29,12 @@ use serde::{Deserialize, Serialize};
 use translearn_core::TransferError;
 
 pub use classifier::ClassifierTest;
+pub(crate) use classifier::standardise;
 pub use energy::Energy;
 pub use marginals::{ColumnShift, ColumnTest, MarginalShift, Marginals};
 pub use mmd::{Mmd, MmdEstimator};
 pub use moments::{MomentDistance, MomentKind};
+pub(crate) use relabel::Pair;
 
 /// What a two-sample test found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

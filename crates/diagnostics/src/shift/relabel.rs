@@ -7,14 +7,14 @@ use translearn_core::{
 };
 
 /// Two samples that are compared, in the order of the values of their rows.
-pub(super) struct Pair {
-    pub(super) source: Features,
-    pub(super) target: Features,
+pub(crate) struct Pair {
+    pub(crate) source: Features,
+    pub(crate) target: Features,
 }
 
 impl Pair {
     /// Samples with the same columns and at least two rows each.
-    pub(super) fn new(source: &Features, target: &Features) -> Result<Self, TransferError> {
+    pub(crate) fn new(source: &Features, target: &Features) -> Result<Self, TransferError> {
         check_same_features("the source", source, "the target", target)?;
         for (sample, name) in [(source, "the source"), (target, "the target")] {
             sample.check_vectors(name)?;
@@ -34,7 +34,7 @@ impl Pair {
         })
     }
 
-    pub(super) fn sizes(&self) -> Sizes {
+    pub(crate) fn sizes(&self) -> Sizes {
         Sizes {
             source: self.source.n_rows(),
             target: self.target.n_rows(),
@@ -42,16 +42,16 @@ impl Pair {
     }
 
     /// The rows of the source, then those of the target.
-    pub(super) fn pooled(&self) -> Result<Features, TransferError> {
+    pub(crate) fn pooled(&self) -> Result<Features, TransferError> {
         self.source.stack(&self.target)
     }
 }
 
 /// Rows of both samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sizes {
-    pub(super) source: usize,
-    pub(super) target: usize,
+pub(crate) struct Sizes {
+    pub(crate) source: usize,
+    pub(crate) target: usize,
 }
 
 impl Sizes {
@@ -60,7 +60,7 @@ impl Sizes {
     }
 
     /// Refuses a matrix over all pairs of rows that exceeds the memory limit.
-    pub(super) fn check_memory(self, what: &str) -> Result<(), TransferError> {
+    pub(crate) fn check_memory(self, what: &str) -> Result<(), TransferError> {
         let n = self.total();
         let bytes = 8 * (n as u64).saturating_mul(n as u64);
         if bytes > DENSE_LIMIT_BYTES {

@@ -1,0 +1,81 @@
+//! Bounds of the error on the target as numbers, each with its terms and with what they rest on.
+//!
+//! | bound | terms | a true upper bound where |
+//! |---|---|---|
+//! | [`BenDavid`] | source error, ½ d̂_HΔH, smallest joint error | the adversary finds the region that differs most |
+//! | [`DisparityDiscrepancy`] | the same for one hypothesis, from what can differ from it | the adversary finds the worst rival |
+//! | [`MmdBound`] | source loss, MMD, joint error | the loss lies in the ball of the kernel's space |
+//! | [`WassersteinBound`] | source loss, Wasserstein distance, joint error | the hypotheses are as smooth as said, the rows in a ball of that diameter |
+//! | [`PacBayes`] | disagreement on the target, joint error on the source | the ratio of the densities is as bounded as said |
+//!
+//! [`ProxyADistance`] is the distance between domains that papers report. All but the last are an [`AdaptationBound`], which
+//! keeps apart what was seen, what is an upper limit, and what can be known only with target labels. Most bounds are above
+//! 1 for samples of usual size, which [`AdaptationBound::is_vacuous`] says; their terms can be compared over sources all the
+//! same.
+//!
+//! With target labels in numbers, the error on them is a better bound than any of these.
+
+mod adversary;
+mod ben_david;
+mod disparity;
+mod hypothesis;
+mod losses;
+mod mean_embedding;
+mod pac_bayes;
+mod proxy_a_distance;
+#[cfg(test)]
+mod tests;
+mod wasserstein;
+
+use serde::{Deserialize, Serialize};
+
+pub use adversary::Complexity;
+pub use ben_david::BenDavid;
+pub use disparity::DisparityDiscrepancy;
+pub use mean_embedding::MmdBound;
+pub use pac_bayes::{PacBayes, PacBayesBound};
+pub use proxy_a_distance::{ProxyADistance, ProxyADistanceResult};
+pub use wasserstein::WassersteinBound;
+
+/// An upper bound of the error on the target by its terms: source error + divergence + smallest joint error.
+///
+/// The limits hold together with a chance of the `confidence` that was asked for. What is only an estimate has a name that
+/// says so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AdaptationBound {
+    /// The error of the hypothesis on the source rows.
+    pub source_error: f64,
+    /// Its upper limit.
+    pub source_error_limit: f64,
+    /// What separates the domains on the rows at hand, as it enters the sum.
+    pub divergence: f64,
+    /// Whether `divergence` is what a learner found, of which the largest can only be more; where it is not, it is exact.
+    pub divergence_is_estimate: bool,
+    /// By how much the divergence of the domains can exceed the largest one on the rows.
+    pub divergence_deviation: f64,
+    /// The error on both domains together of the best hypothesis that was found; none without target labels.
+    pub joint_error: Option<f64>,
+    /// The upper limit of the smallest joint error.
+    pub joint_error_limit: Option<f64>,
+    /// The error of an answer that is drawn without looking.
+    pub trivial_error: f64,
+}
+
+impl AdaptationBound {
+    /// The bound; none where the joint error is not known, without which there is no bound.
+    pub fn total(&self) -> Option<f64> {
+        self.joint_error_limit.map(|_| self.known_sum())
+    }
+
+    /// The sum of what is known: the bound, or without target labels the part of it that the joint error adds to.
+    pub fn known_sum(&self) -> f64 {
+        let divergence = self.divergence + self.divergence_deviation;
+        self.source_error_limit + divergence + self.joint_error_limit.unwrap_or(0.0)
+    }
+
+    /// Whether what is known already says no more than that the error is at most that of an answer drawn without looking.
+    /// Where there is no joint error, `false` says only that the other terms leave room for it.
+    pub fn is_vacuous(&self) -> bool {
+        self.known_sum() >= self.trivial_error
+    }
+}
