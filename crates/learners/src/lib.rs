@@ -33,4 +33,4 @@ pub use ncm::{Ncm, NcmMetric, NcmParams};
 pub use resampled::Resampled;
 pub use ridge::{Ridge, RidgeParams};
 pub use svm::{Machine, Svm, SvmKernel, SvmParams};
-pub use tree::{Criterion, Stump, StumpParams, Tree, TreeParams};
+pub use tree::{Criterion, Stump, StumpParams, Tree, TreeNode, TreeParams};

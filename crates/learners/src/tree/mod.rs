@@ -15,8 +15,8 @@ use translearn_core::{
 };
 
 pub(crate) use grow::{Limits, grow_values};
-pub use model::Tree;
 pub(crate) use model::prediction;
+pub use model::{Tree, TreeNode};
 pub(crate) use sorted::SortedFeatures;
 
 use self::refit::SortedSample;

@@ -1,6 +1,6 @@
 //! A fitted tree.
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 use translearn_core::{Features, Prediction, Predictor, TransferError, check_prediction_rows};
 
@@ -93,6 +93,24 @@ impl TryFrom<Stored> for Tree {
     }
 }
 
+/// A node of a tree, as [`Tree::node`] shows it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TreeNode<'a> {
+    /// Rows with `x[feature] <= threshold` go to node `left`, the others to `right`.
+    Split {
+        /// The column.
+        feature: usize,
+        /// The largest value that goes left.
+        threshold: f64,
+        /// Where to.
+        left: usize,
+        /// Where the others go.
+        right: usize,
+    },
+    /// The share of each class, or the mean.
+    Leaf(ArrayView1<'a, f64>),
+}
+
 impl Tree {
     /// A tree for `n_classes` classes, or for real values where there are none.
     pub(crate) fn new(grown: Grown, n_columns: usize, n_classes: Option<usize>) -> Self {
@@ -126,13 +144,35 @@ impl Tree {
         self.leaves.nrows()
     }
 
+    /// A node by its number: 0 for the root, the others as [`TreeNode::Split`] names them; none above that.
+    pub fn node(&self, number: usize) -> Option<TreeNode<'_>> {
+        Some(match *self.nodes.get(number)? {
+            Node::Leaf { value } => TreeNode::Leaf(self.leaves.row(value as usize)),
+            Node::Split {
+                feature,
+                threshold,
+                left,
+            } => TreeNode::Split {
+                feature: feature as usize,
+                threshold,
+                left: left as usize,
+                right: left as usize + 1,
+            },
+        })
+    }
+
+    /// Number of columns of the rows that it was fitted on.
+    pub fn n_columns(&self) -> usize {
+        self.n_columns
+    }
+
     /// Number of values in a leaf.
     pub(crate) fn n_outputs(&self) -> usize {
         self.leaves.ncols()
     }
 
     /// The values of the leaf that a row falls into.
-    pub(crate) fn leaf(&self, row: &[f64]) -> ndarray::ArrayView1<'_, f64> {
+    pub(crate) fn leaf(&self, row: &[f64]) -> ArrayView1<'_, f64> {
         let mut index = 0;
         loop {
             match self.nodes[index] {

@@ -401,3 +401,43 @@ fn a_stump_is_the_tree_of_depth_one() {
     let saved = serde_json::to_string(&stump).unwrap();
     assert_eq!(serde_json::from_str::<Stump>(&saved).unwrap(), stump);
 }
+
+/// Every row comes to the leaf that predicts it by the nodes that are shown.
+#[test]
+fn the_nodes_that_are_shown_are_the_tree() {
+    let mut rng = seed::rng(17);
+    let x = Array2::from_shape_simple_fn((40, 3), || rng.normal());
+    let codes = Array1::from_shape_simple_fn(40, || rng.below(3));
+    let (features, labels) = (Features::from(x.clone()), Labels::from(codes));
+    let sample = Sample::new(&features, &labels, 3).unwrap();
+    let tree = Tree::params()
+        .min_samples_leaf(4)
+        .fit_sample(&sample, 0)
+        .unwrap();
+    let scores = tree.predict(&features).unwrap().scores.unwrap();
+    for (row, scores) in x.outer_iter().zip(scores.matrix().outer_iter()) {
+        let mut number = 0;
+        let leaf = loop {
+            match tree.node(number).unwrap() {
+                TreeNode::Leaf(shares) => break shares,
+                TreeNode::Split {
+                    feature,
+                    threshold,
+                    left,
+                    right,
+                } => {
+                    number = if row[feature] <= threshold {
+                        left
+                    } else {
+                        right
+                    };
+                }
+            }
+        };
+        assert_eq!(leaf, scores);
+    }
+    assert_eq!(
+        (tree.n_columns(), tree.node(2 * tree.n_leaves() - 1)),
+        (3, None)
+    );
+}
