@@ -59,11 +59,12 @@ use crate::shift::Pair;
 ///
 /// # Source
 ///
-/// Redko, Morvant, Habrard, Sebban, Bennani, *Advances in Domain Adaptation Theory*, ISTE Press, 2019, chapter 5,
-/// doi:10.1016/C2017-0-04473-9; the embeddings: Gretton, Borgwardt, Rasch, Schölkopf, Smola, *A kernel two-sample test*, JMLR 13, 2012.
+/// Redko, Morvant, Habrard, Sebban, Bennani, *A survey on domain adaptation theory: learning bounds and theoretical
+/// guarantees*, 2020, arXiv:2004.11829, section 5; the embeddings: Gretton, Borgwardt, Rasch, Schölkopf, Smola, *A kernel
+/// two-sample test*, JMLR 13, 2012.
 ///
-/// *Where we differ.* The book's deviation, `(2/m) E√tr K_S + (2/n) E√tr K_T + 2 √(ln(2/δ) / 2m)` with samples of one size, is
-/// two-sided; only one side is needed here.
+/// *Where we differ.* The survey's deviation is two-sided, of samples of one size, by the Rademacher complexity of the kernel's
+/// ball; only one side is needed here.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MmdBound {
     kernel: ResolvedKernel,
@@ -100,16 +101,15 @@ impl MmdBound {
         target: &Features,
         joint_error: Option<f64>,
     ) -> Result<AdaptationBound, TransferError> {
-        if !matches!(
-            self.kernel,
-            ResolvedKernel::Rbf { .. } | ResolvedKernel::Laplacian { .. }
-        ) {
+        let (ResolvedKernel::Rbf { gamma } | ResolvedKernel::Laplacian { gamma }) = self.kernel
+        else {
             return Err(TransferError::Unsupported {
                 method: "the bound by the maximum mean discrepancy".to_owned(),
                 needs: "a kernel between 0 and 1 (`rbf` or `laplacian`)".to_owned(),
                 has: format!("{:?}", self.kernel),
             });
-        }
+        };
+        check_above_zero("gamma", gamma)?;
         check_above_zero("norm", self.norm)?;
         let losses = Losses::new(source, source_losses, self.confidence)?;
         let pair = Pair::new(source, target)?;

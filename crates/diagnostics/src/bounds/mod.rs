@@ -13,10 +13,16 @@
 //! 1 for samples of usual size, which [`AdaptationBound::is_vacuous`] says; their terms can be compared over sources all the
 //! same.
 //!
+//! Two measures ask how much shorter the target can be told when the source is known: [`CompressionDistance`] for sequences of
+//! bytes, and [`DescriptionLength`] for the target's labels by a decision tree, which is also a decision: to transfer where bits
+//! are saved.
+//!
 //! With target labels in numbers, the error on them is a better bound than any of these.
 
 mod adversary;
 mod ben_david;
+mod compression;
+mod description_length;
 mod disparity;
 mod hypothesis;
 mod losses;
@@ -31,6 +37,8 @@ use serde::{Deserialize, Serialize};
 
 pub use adversary::Complexity;
 pub use ben_david::BenDavid;
+pub use compression::{CompressionDistance, Compressor};
+pub use description_length::{CodeLength, DescriptionLength, TreeDescription};
 pub use disparity::DisparityDiscrepancy;
 pub use mean_embedding::MmdBound;
 pub use pac_bayes::{PacBayes, PacBayesBound};

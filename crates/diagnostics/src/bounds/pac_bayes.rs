@@ -76,8 +76,8 @@ use crate::interval::check_confidence;
 /// disagreement: the same, *A PAC-Bayesian approach for domain adaptation with specialization to linear classifiers*, ICML
 /// 2013. Both in *PAC-Bayes and domain adaptation*, Neurocomputing 379, 2020, doi:10.1016/j.neucom.2019.10.105.
 ///
-/// *Where we differ.* The paper leaves out the ½ before the target's complexity: Catoni's theorem bounds `d_T`, of which half
-/// enters.
+/// *Where we differ.* Both terms are Catoni's theorem for the loss of a pair of classifiers, whose divergence from the prior is
+/// twice that of one. It bounds the disagreement, of which half enters, complexity and all.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PacBayes {

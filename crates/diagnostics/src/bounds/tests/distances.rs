@@ -186,6 +186,13 @@ fn what_has_no_bound_says_why() {
     };
     for (message, why) in [
         (
+            message(
+                MmdBound::new(ResolvedKernel::Rbf { gamma: -1.0 })
+                    .bound(&source, &losses, &target, None),
+            ),
+            "gamma",
+        ),
+        (
             message(MmdBound::new(ResolvedKernel::Linear).bound(&source, &losses, &target, None)),
             "rbf",
         ),
