@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bounds;
+pub mod curves;
 pub mod interval;
 pub mod multiplicity;
 pub mod negative;
