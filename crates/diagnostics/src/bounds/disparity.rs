@@ -8,8 +8,8 @@ use translearn_learners::Logistic;
 
 use super::AdaptationBound;
 use super::adversary::{Adversary, Complexity};
-use super::ben_david::Terms;
 use super::hypothesis::{BOUND, weighs_rows};
+use super::terms::Terms;
 
 /// The disparity discrepancy of a hypothesis: how much more often a rival can differ from it on the target than on the source,
 /// and the bound of its error that follows.
@@ -157,9 +157,8 @@ impl<H: Fn(&Features) -> Result<Prediction, TransferError> + Sync> Adversary for
             .map(|((&wanted, &said), &other)| if wanted { other } else { said });
         let asked = Labels::Classes(asked.collect());
         let sample = Sample::new(rows, &asked, self.n_classes)?.with_weights(weights)?;
-        let distinct = sample.n_classes_present();
-        if distinct < 2 {
-            // One answer fits all: it is wanted where it is not the hypothesis's.
+        if sample.n_classes_present() < 2 {
+            // One answer serves all rows: it differs from the hypothesis just where that is wanted.
             return Ok(wanted.to_vec());
         }
         let rival = self.learner.fit_boxed(&sample, seed)?.predict(rows)?;
@@ -185,8 +184,17 @@ fn next_best(said: &Prediction, n_classes: usize) -> Result<Vec<usize>, Transfer
             has: "classes only".to_owned(),
         });
     };
+    let scores = scores.matrix();
+    if scores.nrows() != codes.len() {
+        return Err(TransferError::LengthMismatch {
+            left: "the scores of the hypothesis".to_owned(),
+            left_len: scores.nrows(),
+            right: "its classes".to_owned(),
+            right_len: codes.len(),
+        });
+    }
     let next = |(row, &code): (usize, &usize)| {
-        let scores = scores.matrix().row(row);
+        let scores = scores.row(row);
         let others = (0..scores.len()).filter(|&class| class != code);
         // Of equal scores the lowest class, as in a prediction.
         others.fold(None, |best: Option<usize>, class| match best {

@@ -29,6 +29,7 @@ mod losses;
 mod mean_embedding;
 mod pac_bayes;
 mod proxy_a_distance;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod wasserstein;

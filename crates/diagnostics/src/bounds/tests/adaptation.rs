@@ -2,7 +2,7 @@ use ndarray::{Array1, Array2, array};
 use proptest::prelude::*;
 use translearn_core::{
     BaseLearner, Domain, Features, FitSample, LabelSpace, Labels, Learner, LearnerInfo, Prediction,
-    Predictor, Sample, Task, TransferError, TransferProblem, seed,
+    Predictor, Sample, Scores, Task, TransferError, TransferProblem, seed,
 };
 use translearn_learners::{Logistic, Stump, StumpParams, Tree};
 
@@ -262,6 +262,15 @@ fn of_many_classes_the_rival_says_the_next_best() {
         .bound(silent, &problem(line(4.0, 50)), 0)
         .unwrap_err();
     assert!(error.to_string().contains("a score per class"), "{error}");
+    let short = |rows: &Features| {
+        let scores = Some(Scores::Decision(Array2::zeros((1, 3))));
+        Ok(Prediction {
+            scores,
+            ..hypothesis(rows)?
+        })
+    };
+    let error = rivals.bound(short, &problem(line(4.0, 50)), 0).unwrap_err();
+    assert!(error.to_string().contains("its classes"), "{error}");
 }
 
 /// A learner that leaves weights out.
