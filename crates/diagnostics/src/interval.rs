@@ -106,6 +106,22 @@ pub(crate) fn upper_limit(hits: usize, rows: usize, missed: f64) -> Result<f64, 
     Ok(high)
 }
 
+/// The middle of resampled numbers, interpolated between neighbours; NaN without any.
+pub(crate) fn percentile(mut resampled: Vec<f64>, confidence: f64) -> Interval {
+    resampled.sort_by(f64::total_cmp);
+    let quantile = |share: f64| {
+        let place = share * resampled.len().saturating_sub(1) as f64;
+        let at = |place: f64| resampled.get(place as usize).copied().unwrap_or(f64::NAN);
+        let (below, above) = (at(place.floor()), at(place.ceil()));
+        below + (above - below) * place.fract()
+    };
+    let missed = 0.5 * (1.0 - confidence);
+    Interval {
+        low: quantile(missed),
+        high: quantile(1.0 - missed),
+    }
+}
+
 pub(crate) fn check_confidence(confidence: f64) -> Result<(), TransferError> {
     if confidence > 0.0 && confidence < 1.0 {
         return Ok(());

@@ -167,6 +167,30 @@ impl<M: TransferMethod> TransferGate<M> {
         Ok(decision)
     }
 
+    /// Fits, and tells what was decided.
+    ///
+    /// # Errors
+    /// See the type.
+    pub fn fit_and_tell(
+        &self,
+        problem: &TransferProblem,
+        seed: u64,
+    ) -> Result<(Fitted, Decision), TransferError> {
+        let decision = self.decide(problem, seed)?;
+        let mut fitted = if decision.is_open() {
+            self.method.fit(problem, seed)?
+        } else {
+            baseline(&self.method, problem).fit(problem, seed)?
+        };
+        let open = f64::from(u8::from(decision.is_open()));
+        fitted.trace.series.extend([
+            ("gate-gain".to_owned(), vec![decision.belief.gain]),
+            ("gate-deviation".to_owned(), vec![decision.belief.deviation]),
+            ("gate-open".to_owned(), vec![open]),
+        ]);
+        Ok((fitted, decision))
+    }
+
     fn check(&self) -> Result<(), TransferError> {
         self.prior.check()?;
         check_confidence(self.confidence)?;
@@ -196,19 +220,7 @@ impl<M: TransferMethod> TransferMethod for TransferGate<M> {
     }
 
     fn fit_checked(&self, problem: &TransferProblem, seed: u64) -> Result<Fitted, TransferError> {
-        let decision = self.decide(problem, seed)?;
-        let mut fitted = if decision.is_open() {
-            self.method.fit(problem, seed)?
-        } else {
-            baseline(&self.method, problem).fit(problem, seed)?
-        };
-        let open = f64::from(u8::from(decision.is_open()));
-        fitted.trace.series.extend([
-            ("gate-gain".to_owned(), vec![decision.belief.gain]),
-            ("gate-deviation".to_owned(), vec![decision.belief.deviation]),
-            ("gate-open".to_owned(), vec![open]),
-        ]);
-        Ok(fitted)
+        Ok(self.fit_and_tell(problem, seed)?.0)
     }
 }
 

@@ -5,12 +5,14 @@
 //! | did it lose, on held-out labels? | [`PairedComparison`]: interval, exact p-value, correction over methods, each class alone |
 //! | will it lose, judging by the labels at hand? | [`TargetCrossValidation`] measures, [`Belief`] weighs, [`TransferGate`] acts |
 //! | which of several sources does harm? | [`by_source`] |
+//! | how often were the gates right? | [`audit`] |
 //! | is the task unrelated, or does the method fail to use the relation? | [`Causes`] |
 //!
 //! Gains are over the *baseline*: the same learner on the labelled target rows alone, or on the source where no target row has a
 //! label. Of classes a gain is a difference of accuracies; of values, the difference of two root mean squared errors as a share of the larger
 //! one. A loss is a negative gain.
 
+mod audit;
 mod belief;
 mod causes;
 mod comparison;
@@ -23,6 +25,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use audit::{Audit, Audited, Calibration, audit};
 pub use belief::Belief;
 pub use causes::{Cause, Causes, FoundCause};
 pub use comparison::{PairedComparison, TransferGap};
