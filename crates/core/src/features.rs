@@ -14,6 +14,38 @@ pub type Csr = CsMat<f64>;
 /// Dense copies of sparse features larger than this many bytes are refused (1 GiB).
 pub const DENSE_LIMIT_BYTES: u64 = 1 << 30;
 
+/// Refuses a matrix of `rows x columns` entries that would take more than [`DENSE_LIMIT_BYTES`]; `numbers` are held for
+/// each entry.
+///
+/// # Errors
+/// [`TransferError::DenseTooLarge`] that names `what`.
+///
+/// ```
+/// use translearn_core::check_dense_memory;
+///
+/// assert!(check_dense_memory("the kernel matrix", 10_000, 10_000, 1).is_ok());
+/// assert!(check_dense_memory("the kernel matrix", 10_000, 10_000, 2).is_err());
+/// ```
+pub fn check_dense_memory(
+    what: &str,
+    rows: usize,
+    columns: usize,
+    numbers: usize,
+) -> Result<(), TransferError> {
+    let entries = (rows as u64).saturating_mul(columns as u64);
+    let bytes = entries.saturating_mul(8 * numbers as u64);
+    if bytes > DENSE_LIMIT_BYTES {
+        return Err(TransferError::DenseTooLarge {
+            what: what.to_owned(),
+            rows,
+            columns,
+            bytes,
+            limit: DENSE_LIMIT_BYTES,
+        });
+    }
+    Ok(())
+}
+
 /// Rows of examples: vectors, `n_rows x n_columns`, dense or sparse; or images.
 ///
 /// Linear learners, neighbours and tf-idf work on either kind of vector; what needs dense rows asks for
@@ -96,16 +128,7 @@ impl Features {
         match self {
             Self::Dense(x) => Ok(Cow::Borrowed(x)),
             Self::Sparse(x) => {
-                let bytes = 8 * x.rows() as u64 * x.cols() as u64;
-                if bytes > DENSE_LIMIT_BYTES {
-                    return Err(TransferError::DenseTooLarge {
-                        what: "features".to_owned(),
-                        rows: x.rows(),
-                        columns: x.cols(),
-                        bytes,
-                        limit: DENSE_LIMIT_BYTES,
-                    });
-                }
+                check_dense_memory("features", x.rows(), x.cols(), 1)?;
                 Ok(Cow::Owned(x.to_dense()))
             }
             Self::Images(_) => Err(not_vectors("the rows")),

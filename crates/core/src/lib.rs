@@ -27,7 +27,9 @@ mod transfer;
 
 pub use align::{Aligned, AlignedModel, Alignment, DomainMap, FitAlign, fit_aligned};
 pub use error::{TransferError, nearest_name};
-pub use features::{Csr, DENSE_LIMIT_BYTES, Features, check_same_features, images_were_refused};
+pub use features::{
+    Csr, DENSE_LIMIT_BYTES, Features, check_dense_memory, check_same_features, images_were_refused,
+};
 pub use image::{Image, ImageRows};
 pub use labels::{LabelSpace, Labels};
 pub use learner::{

@@ -2,14 +2,12 @@
 
 use ndarray::{Array2, s};
 use translearn_core::{
-    Features, ParamInfo, ParamRange, TransferError, TransferProblem,
+    Features, ParamInfo, ParamRange, TransferError, TransferProblem, check_dense_memory,
     distance::squared_distances,
     exponential::exp_scaled,
     kernel::{Kernel, ResolvedKernel},
     seed,
 };
-
-use super::check_kernel_memory;
 
 /// Number of centres and width, as all methods over this basis have them.
 pub(super) const BASIS_PARAMETERS: [ParamInfo; 2] = [
@@ -82,7 +80,12 @@ impl Basis {
             None => grid(&source, target)?,
         };
         let n_rows = source.n_rows().max(target.n_rows());
-        check_kernel_memory("the kernel matrix", n_rows, n_centers.min(target.n_rows()))?;
+        check_dense_memory(
+            "the kernel matrix",
+            n_rows,
+            n_centers.min(target.n_rows()),
+            1,
+        )?;
         let order = target.rows_by_value();
         let mut drawn = seed::rng(seed::derive(seed, &["centers"])).choose(order.len(), n_centers);
         drawn.sort_unstable();

@@ -4,14 +4,14 @@ use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Family, Features, MethodInfo, Outputs, ParamInfo, ParamRange,
-    SourceWeighter, SourceWeights, Trace, TransferError, TransferProblem, What,
+    SourceWeighter, SourceWeights, Trace, TransferError, TransferProblem, What, check_dense_memory,
     distance::{squared_distances, squared_distances_within},
     fit_reweighted, setters, transfer_method,
 };
 
 use super::ratio::{RATIO_PARAMETERS, ratio_builders};
 use super::scale::CommonScale;
-use super::{check_kernel_memory, logistic, weighted_learner, weighting_needs};
+use super::{logistic, weighted_learner, weighting_needs};
 
 /// Parameters of the ratio of two kernel density estimates: a Gaussian stands on every row of either domain, and a source
 /// row weighs as much as the target's are denser around it.
@@ -132,7 +132,7 @@ impl Bandwidth {
                         needed: 2,
                     });
                 }
-                check_kernel_memory("the kernel matrix", rows.nrows(), rows.nrows())?;
+                check_dense_memory("the kernel matrix", rows.nrows(), rows.nrows(), 1)?;
                 let mut distances = squared_distances_within(&Features::Dense(rows.clone()))?;
                 distances.diag_mut().fill(f64::INFINITY);
                 let widths = HALF_OCTAVES.map(|k| scott * 2.0_f64.powf(f64::from(k) / 2.0));
@@ -170,7 +170,7 @@ impl SourceWeighter for KernelDensityRatioParams {
         let scale = CommonScale::new(problem, INFO.name)?;
         let (source, target) = (&scale.source, &scale.target);
         let columns = source.nrows().max(target.nrows());
-        check_kernel_memory("the kernel matrix", source.nrows(), columns)?;
+        check_dense_memory("the kernel matrix", source.nrows(), columns, 1)?;
         let widths = (
             self.bandwidth.of(source, "the source")?,
             self.bandwidth.of(target, "the target")?,

@@ -62,9 +62,7 @@ pub use self_training::{SelfTraining, SelfTrainingParams};
 pub use source_selection::{SourceSelection, SourceSelectionParams};
 pub use ulsif::{Rulsif, RulsifParams, Ulsif, UlsifParams};
 
-use translearn_core::{
-    BaseLearner, DENSE_LIMIT_BYTES, LearnerNeed, MethodEntry, Needs, Outputs, TransferError,
-};
+use translearn_core::{BaseLearner, LearnerNeed, MethodEntry, Needs, Outputs};
 use translearn_learners::Logistic;
 
 /// The instance methods.
@@ -112,21 +110,6 @@ const fn weighting_needs(target_labels: bool, outputs: Outputs, sparse: bool) ->
         images: false,
         learner: LearnerNeed::Weighted,
     }
-}
-
-/// Refuses a matrix that exceeds the memory limit.
-fn check_kernel_memory(what: &str, rows: usize, columns: usize) -> Result<(), TransferError> {
-    let bytes = 8 * rows as u64 * columns as u64;
-    if bytes > DENSE_LIMIT_BYTES {
-        return Err(TransferError::DenseTooLarge {
-            what: what.to_owned(),
-            rows,
-            columns,
-            bytes,
-            limit: DENSE_LIMIT_BYTES,
-        });
-    }
-    Ok(())
 }
 
 fn logistic() -> BaseLearner {

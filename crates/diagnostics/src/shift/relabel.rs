@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use translearn_core::{
-    DENSE_LIMIT_BYTES, Features, TransferError, check_same_features, linalg::matmul, seed,
+    Features, TransferError, check_dense_memory, check_same_features, linalg::matmul, seed,
 };
 
 /// Two samples that are compared, in the order of the values of their rows.
@@ -60,19 +60,8 @@ impl Sizes {
     }
 
     /// Refuses a matrix over all pairs of rows that exceeds the memory limit.
-    pub(crate) fn check_memory(self, what: &str) -> Result<(), TransferError> {
-        let n = self.total();
-        let bytes = 8 * (n as u64).saturating_mul(n as u64);
-        if bytes > DENSE_LIMIT_BYTES {
-            return Err(TransferError::DenseTooLarge {
-                what: what.to_owned(),
-                rows: n,
-                columns: n,
-                bytes,
-                limit: DENSE_LIMIT_BYTES,
-            });
-        }
-        Ok(())
+    pub(super) fn check_memory(self, what: &str) -> Result<(), TransferError> {
+        check_dense_memory(what, self.total(), self.total(), 1)
     }
 
     /// The rows that stand for the source in one relabelling.

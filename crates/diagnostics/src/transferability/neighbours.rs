@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2};
 use translearn_core::{
-    DENSE_LIMIT_BYTES, Features, Labels, TransferError, distance::nearest_others, linalg::matmul,
+    Features, Labels, TransferError, check_dense_memory, distance::nearest_others, linalg::matmul,
     metrics,
 };
 
@@ -95,16 +95,7 @@ pub fn leave_one_out(features: &Features, labels: &Labels, k: usize) -> Result<f
 pub fn parc(features: &Features, labels: &Labels) -> Result<f64, TransferError> {
     let target = Classified::new(features, labels)?;
     let n = target.rows.nrows();
-    let bytes = 24 * (n as u64).saturating_mul(n as u64);
-    if bytes > DENSE_LIMIT_BYTES {
-        return Err(TransferError::DenseTooLarge {
-            what: "the correlations between all rows".to_owned(),
-            rows: n,
-            columns: n,
-            bytes,
-            limit: DENSE_LIMIT_BYTES,
-        });
-    }
+    check_dense_memory("the correlations between all rows", n, n, 3)?;
     let mut rows = target.rows.clone();
     for mut row in rows.outer_iter_mut() {
         let mean = row.sum() / row.len() as f64;

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Axis};
 use rayon::prelude::*;
 use translearn_core::{
-    DENSE_LIMIT_BYTES, Features, Labels, TransferError, check_same_features,
+    Features, Labels, TransferError, check_dense_memory, check_same_features,
     distance::squared_distances, linalg::gram,
 };
 use translearn_transport::{Gaussian, emd};
@@ -69,16 +69,7 @@ pub fn otdd(source: Dataset<'_>, target: Dataset<'_>) -> Result<f64, TransferErr
         Meanings::new(target, "the target")?,
     );
     let (n, m) = (source.classes.len(), target.classes.len());
-    let bytes = 16 * (n as u64).saturating_mul(m as u64);
-    if bytes > DENSE_LIMIT_BYTES {
-        return Err(TransferError::DenseTooLarge {
-            what: "the costs between all rows".to_owned(),
-            rows: n,
-            columns: m,
-            bytes,
-            limit: DENSE_LIMIT_BYTES,
-        });
-    }
+    check_dense_memory("the costs between all rows", n, m, 2)?;
     let pairs: Vec<(&Gaussian, &Gaussian)> = (source.gaussians.iter())
         .flat_map(|from| target.gaussians.iter().map(move |to| (from, to)))
         .collect();

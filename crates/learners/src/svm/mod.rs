@@ -11,8 +11,8 @@ use std::borrow::Cow;
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use translearn_core::{
-    DENSE_LIMIT_BYTES, Features, FitSample, HonorsSampleWeights, LearnerInfo, Outputs, Sample,
-    TransferError, images_were_refused,
+    Features, FitSample, HonorsSampleWeights, LearnerInfo, Outputs, Sample, TransferError,
+    check_dense_memory, images_were_refused,
 };
 
 use crate::{classes::ClassRows, linfa_border::linfa_border};
@@ -144,17 +144,7 @@ impl SvmParams {
 
 /// The kernel matrix among the training rows is held whole.
 fn check_size(n: usize) -> Result<(), TransferError> {
-    let bytes = 8 * (n as u64) * (n as u64);
-    if bytes > DENSE_LIMIT_BYTES {
-        return Err(TransferError::DenseTooLarge {
-            what: "the kernel matrix of the SVM".to_owned(),
-            rows: n,
-            columns: n,
-            bytes,
-            limit: DENSE_LIMIT_BYTES,
-        });
-    }
-    Ok(())
+    check_dense_memory("the kernel matrix of the SVM", n, n, 1)
 }
 
 /// The part of a given kernel matrix that belongs to `rows`.

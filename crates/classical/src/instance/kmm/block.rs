@@ -4,13 +4,12 @@ use std::borrow::Cow;
 
 use ndarray::Array1;
 use translearn_core::{
-    Features, TransferError, TransferProblem,
+    Features, TransferError, TransferProblem, check_dense_memory,
     kernel::{Kernel, ResolvedKernel},
 };
 
 use super::product::kernel_product;
 use super::{Bounds, KmmParams, MeanKernel, MeanSolver, QuadraticProgram, frank_wolfe};
-use crate::instance::check_kernel_memory;
 use crate::instance::folds::folds;
 
 /// Source rows that are matched to the target by themselves.
@@ -27,7 +26,7 @@ impl Block<'_> {
         let n = self.rows.n_rows();
         let what =
             "the kernel matrix of kmm (`block_size` makes it smaller, `frank-wolfe` needs none)";
-        check_kernel_memory(what, n, n)?;
+        check_dense_memory(what, n, n, 1)?;
         Ok(QuadraticProgram {
             quadratic: self.kernel.gram(&self.rows)?,
             linear: self.linear.clone(),

@@ -4,13 +4,13 @@ use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Family, MethodInfo, Outputs, ParamInfo, ParamRange, SourceWeighter,
-    SourceWeights, TransferError, TransferProblem, What, fit_reweighted, kernel::Kernel, setters,
-    transfer_method,
+    SourceWeights, TransferError, TransferProblem, What, check_dense_memory, fit_reweighted,
+    kernel::Kernel, setters, transfer_method,
 };
 
 use super::Classes;
 use crate::instance::kmm::{Bounds, QuadraticProgram};
-use crate::instance::{check_kernel_memory, logistic, weighted_learner, weighting_needs};
+use crate::instance::{logistic, weighted_learner, weighting_needs};
 
 /// Parameters of target shift by mean embeddings (MMD-TarS): the shares of the classes under which the means of the
 /// source's classes in the feature space of a kernel add up to the mean of the target.
@@ -102,7 +102,7 @@ impl SourceWeighter for MmdTargetShiftParams {
         let source = problem.source()?.features;
         let target = problem.target_features();
         let columns = source.n_rows().max(target.n_rows());
-        check_kernel_memory("the kernel matrix", source.n_rows(), columns)?;
+        check_dense_memory("the kernel matrix", source.n_rows(), columns, 1)?;
         let kernel = Kernel::Rbf { gamma: self.gamma }.resolve(&[&source, target])?;
         // The mean over a class: a product with this.
         let mut means = Array2::zeros((classes.of_row.len(), classes.present.len()));

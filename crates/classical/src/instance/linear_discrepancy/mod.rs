@@ -7,10 +7,11 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Family, Law, MethodInfo, Outputs, SourceWeighter, SourceWeights,
-    Trace, TransferError, TransferProblem, What, fit_reweighted, transfer_method,
+    Trace, TransferError, TransferProblem, What, check_dense_memory, fit_reweighted,
+    transfer_method,
 };
 
-use super::{check_kernel_memory, logistic, weighted_learner, weighting_needs};
+use super::{logistic, weighted_learner, weighting_needs};
 use barrier::least_discrepancy;
 
 /// Parameters of linear discrepancy minimisation: source weights under which no two linear models whose predictions are
@@ -106,7 +107,7 @@ impl SourceWeighter for LinearDiscrepancyParams {
         let target = problem.target_features().dense()?;
         let dimensions = source.n_columns().min(source.n_rows() + target.nrows());
         let what = "the matrix of a step of linear-discrepancy (fewer features make it smaller)";
-        check_kernel_memory(what, source.n_rows() + 1, dimensions * (dimensions + 1))?;
+        check_dense_memory(what, source.n_rows() + 1, dimensions * (dimensions + 1), 1)?;
         let least = least_discrepancy(&*source.dense()?, &target)?;
         let series = [
             (
