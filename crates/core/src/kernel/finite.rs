@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, s};
 use serde::{Deserialize, Serialize};
 
 use super::{ResolvedKernel, check};
-use crate::linalg::{eigh, matmul};
+use crate::linalg::{eigh, lost_in_rounding, matmul};
 use crate::{Features, TransferError, check_prediction_rows, seed};
 
 /// A map `φ` of rows to `m` numbers with `φ(x)ᵀ φ(y) ≈ k(x, y)`, so that what is linear in `φ` costs O(n m) memory where
@@ -77,7 +77,7 @@ impl KernelMap {
         let chosen: Vec<usize> = chosen.into_iter().map(|place| order[place]).collect();
         let landmarks = rows.select_rows(&chosen);
         let eigen = eigh(&kernel.gram(&landmarks)?)?;
-        let first = eigen.lost_in_rounding(chosen.len());
+        let first = lost_in_rounding(&eigen.values, chosen.len());
         let scale = eigen.values.slice(s![first..]).mapv(|v| v.sqrt().recip());
         Ok(Self(Form::Nystroem {
             kernel,

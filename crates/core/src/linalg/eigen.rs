@@ -61,22 +61,6 @@ impl Eigh {
         ))
     }
 
-    /// How many of the eigenvalues, from the smallest, are no more than rounding: at most `size · ε` of the largest.
-    /// For a positive semi-definite matrix, with `size` the terms summed in an entry or its own size.
-    ///
-    /// ```
-    /// use ndarray::array;
-    /// use translearn_core::linalg::eigh;
-    ///
-    /// assert_eq!(eigh(&array![[1.0, 1.0], [1.0, 1.0]])?.lost_in_rounding(2), 1);
-    /// # Ok::<(), translearn_core::linalg::LinalgError>(())
-    /// ```
-    pub fn lost_in_rounding(&self, size: usize) -> usize {
-        let largest = self.values.last().copied().unwrap_or(0.0);
-        let least = size as f64 * f64::EPSILON * largest;
-        self.values.iter().filter(|&&value| value <= least).count()
-    }
-
     fn check_count(&self, operation: &'static str, asked: usize) -> Result<usize, LinalgError> {
         let (rows, columns) = self.vectors.dim();
         columns.checked_sub(asked).ok_or(LinalgError::TooMany {
@@ -93,6 +77,23 @@ impl Eigh {
         let scaled = &self.vectors * &self.values.mapv(f).insert_axis(Axis(0));
         symmetric_product(scaled.view(), self.vectors.t(), 1.0)
     }
+}
+
+/// How many of the eigenvalues, which ascend, are no more than rounding: at most `size · ε` of the largest. For a positive
+/// semi-definite matrix, with `size` the terms summed in an entry or its own size.
+///
+/// ```
+/// use ndarray::array;
+/// use translearn_core::linalg::{eigh, lost_in_rounding};
+///
+/// let eigen = eigh(&array![[1.0, 1.0], [1.0, 1.0]])?;
+/// assert_eq!(lost_in_rounding(&eigen.values, 2), 1);
+/// # Ok::<(), translearn_core::linalg::LinalgError>(())
+/// ```
+pub fn lost_in_rounding(values: &Array1<f64>, size: usize) -> usize {
+    let largest = values.last().copied().unwrap_or(0.0);
+    let least = size as f64 * f64::EPSILON * largest;
+    values.iter().filter(|&&value| value <= least).count()
 }
 
 /// All eigenvalues and eigenvectors of the symmetric matrix `A`: `A V = V diag(λ)` with `VᵀV = I`.

@@ -5,6 +5,7 @@
 //! | [`matmul`], [`gram`], [`covariance`] | products |
 //! | [`covariance_ledoit_wolf`] | a covariance that is well-conditioned whatever the number of rows |
 //! | [`eigh`], [`eigh_largest`], [`eigh_largest_of`], [`eigh_generalized`] | symmetric eigenproblems `A v = λ v` and `A v = λ B v` |
+//! | [`tridiagonalize`] | eigenvalues and forms `bᵀ(A + s I)⁻¹ b` without eigenvectors |
 //! | [`svd_thin`], [`lstsq`] | `A = U diag(s) Vᵀ`, least squares of minimum norm |
 //! | [`cholesky`], [`cholesky_solve`], [`solve`] | linear systems |
 //! | [`sqrtm_spd`], [`inv_sqrtm_spd`] | symmetric square roots |
@@ -45,10 +46,11 @@ mod solve;
 mod svd;
 #[cfg(test)]
 mod tests;
+mod tridiagonal;
 
 pub use cholesky::{Cholesky, cholesky, cholesky_solve};
 pub use columns::{orthonormalize, unit_columns};
-pub use eigen::{Eigh, eigh, eigh_generalized, inv_sqrtm_spd, sqrtm_spd};
+pub use eigen::{Eigh, eigh, eigh_generalized, inv_sqrtm_spd, lost_in_rounding, sqrtm_spd};
 pub use error::LinalgError;
 pub use moments::Moments;
 pub use partial::{eigh_largest, eigh_largest_of};
@@ -57,3 +59,4 @@ pub use product::{column_means, covariance, gram, matmul};
 pub use shrinkage::covariance_ledoit_wolf;
 pub use solve::solve;
 pub use svd::{Svd, lstsq, svd_thin};
+pub use tridiagonal::{Tridiagonal, tridiagonalize};

@@ -123,6 +123,28 @@ proptest! {
     }
 
     #[test]
+    fn tridiagonal_matrices_keep_eigenvalues_and_inverse_forms(n in 0_usize..24, k in 0_usize..4, seed: u64, shift in 0.01_f64..10.0) {
+        let a = spd(n, seed);
+        let b = random(n, k, !seed);
+        let found = tridiagonalize(&a, &b).unwrap();
+        let scale = 1e-13 * (1.0 + largest(a.view())) * (1 + n) as f64;
+        let expected = eigh(&a).unwrap().values;
+        prop_assert!((found.eigenvalues().unwrap() - &expected).iter().all(|v| v.abs() < scale));
+        let solved = solve(&(&a + shift * Array2::<f64>::eye(n)), &b).unwrap();
+        for (column, b) in b.columns().into_iter().enumerate() {
+            let form = found.inverse_form(found.turned.column(column), shift);
+            let expected = b.dot(&solved.column(column));
+            prop_assert!((form - expected).abs() < 1e-10 * (1.0 + expected), "{form} {expected}");
+            // A turn keeps lengths.
+            let turned = found.turned.column(column);
+            prop_assert!((turned.dot(&turned) - b.dot(&b)).abs() < 1e-12 * (1.0 + b.dot(&b)));
+        }
+        if n > 0 {
+            prop_assert!(found.inverse_form(Array1::ones(n).view(), -2.0 * expected[n - 1]).is_nan());
+        }
+    }
+
+    #[test]
     fn generalised_pencils_keep_their_laws(n in 0_usize..24, seed: u64) {
         let (a, b) = (symmetric(n, seed), spd(n, !seed));
         let Eigh { values, vectors } = eigh_generalized(&a, &b).unwrap();
@@ -276,6 +298,7 @@ fn the_number_of_threads_changes_no_bit() {
                 roots,
                 solved,
                 orthonormalize(&x).unwrap(),
+                tridiagonalize(&a, &x.t()).unwrap(),
             )
         })
     };

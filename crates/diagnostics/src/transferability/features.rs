@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Axis, s};
 use translearn_core::{
     Features, Labels, TransferError,
-    linalg::{cholesky, covariance, covariance_ledoit_wolf, eigh, gram, matmul},
+    linalg::{cholesky, covariance, covariance_ledoit_wolf, eigh, gram, lost_in_rounding, matmul},
 };
 
 use super::Classified;
@@ -40,7 +40,7 @@ use super::Classified;
 pub fn h_score(features: &Features, labels: &Labels) -> Result<f64, TransferError> {
     let target = Classified::new(features, labels)?;
     let eigen = eigh(&covariance(&target.rows)?)?;
-    let first = eigen.lost_in_rounding(target.rows.nrows().max(target.rows.ncols()));
+    let first = lost_in_rounding(&eigen.values, target.rows.nrows().max(target.rows.ncols()));
     let vectors = eigen.vectors.slice(s![.., first..]);
     let between = between(&target)?;
     let turned = matmul(&matmul(&vectors.t(), &between)?, &vectors)?;

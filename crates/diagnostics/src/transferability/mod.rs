@@ -54,13 +54,7 @@ impl Classified {
     /// At least two rows of at least two classes.
     fn new(features: &Features, labels: &Labels) -> Result<Self, TransferError> {
         check_rows(features, labels)?;
-        let (classes, n_classes) = without_gaps(labels)?;
-        if n_classes < 2 {
-            return Err(TransferError::TooFewClasses {
-                what: "the target's labels".to_owned(),
-                classes: n_classes,
-            });
-        }
+        let (classes, n_classes) = classes_of(labels)?;
         Ok(Self {
             rows: features.dense()?.into_owned(),
             classes,
@@ -107,6 +101,18 @@ fn check_lengths(what: &str, rows: usize, labels: &Labels) -> Result<(), Transfe
         right: "the target's labels".to_owned(),
         right_len: labels.len(),
     })
+}
+
+/// [`without_gaps`], of at least two classes.
+fn classes_of(labels: &Labels) -> Result<(Vec<usize>, usize), TransferError> {
+    let (classes, n_classes) = without_gaps(labels)?;
+    if n_classes < 2 {
+        return Err(TransferError::TooFewClasses {
+            what: "the target's labels".to_owned(),
+            classes: n_classes,
+        });
+    }
+    Ok((classes, n_classes))
 }
 
 /// Codes from 0 in their order, without those that no row has; and how many.

@@ -86,6 +86,26 @@ proptest! {
         prop_assert!((evidence(&f, &y, alpha, beta) - ours).abs() < 1e-6);
     }
 
+    /// The evidence at its largest over priors that were sought with all of the spectrum, eigenvectors included.
+    #[test]
+    fn the_evidence_is_that_of_the_spectrum(n in 2_usize..25, d in 1_usize..25, seed: u64) {
+        let (f, _) = target(n, d, 2, seed);
+        let mut rng = seed::rng(!seed);
+        let y = Array1::from_shape_simple_fn(n, || rng.normal());
+        let ours = log_me(&f.clone().into(), &Labels::Values(y.clone())).unwrap();
+        let eigen = eigh(&f.dot(&f.t())).unwrap();
+        let (sigma, z) = (eigen.values.mapv(|v| v.max(0.0)), eigen.vectors.t().dot(&y));
+        let largest = sigma[n - 1];
+        let at = |t: f64| {
+            let rest: f64 = sigma.iter().zip(&z).map(|(s, z)| z * z * t / (t + s)).sum();
+            let determinant: f64 = sigma.iter().map(|s| (1.0 + s / t).ln()).sum();
+            -0.5 * ((rest / n as f64).ln() + 1.0 + TAU.ln()) - 0.5 * determinant / n as f64
+        };
+        let grid = (-24_000..=24_000).map(|k| at(largest * 10.0_f64.powf(f64::from(k) / 2000.0)));
+        let best = grid.fold(f64::NEG_INFINITY, f64::max);
+        prop_assert!((ours - best).abs() < 1e-5 * (1.0 + best.abs()), "{ours} {best}");
+    }
+
     #[test]
     fn classes_are_outputs(n in 6_usize..30, d in 1_usize..6, seed: u64) {
         let (f, classes) = target(n, d, 3, seed);

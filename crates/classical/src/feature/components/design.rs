@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{
     Features, TransferError,
     kernel::{Kernel, KernelMap, ResolvedKernel},
-    linalg::{eigh, gram, matmul, svd_thin},
+    linalg::{eigh, gram, lost_in_rounding, matmul, svd_thin},
 };
 
 /// How rows become the vectors that components are taken of.
@@ -181,7 +181,7 @@ fn dual(map: &KernelMap, x: &Array2<f64>) -> Result<(Array2<f64>, Array2<f64>), 
         products += &gram(&mapped(map, x, block)?);
     }
     let eigen = eigh(&products)?;
-    let first = eigen.lost_in_rounding(x.nrows().max(map.n_features()));
+    let first = lost_in_rounding(&eigen.values, x.nrows().max(map.n_features()));
     let lengths = eigen.values.slice(s![first..]).mapv(f64::sqrt);
     let right = &eigen.vectors.slice(s![.., first..]) * &lengths;
     let right = right.as_standard_layout().into_owned();

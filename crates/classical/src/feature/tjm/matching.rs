@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Axis, s};
 use translearn_core::{
     TransferError,
-    linalg::{eigh, gram, matmul, solve},
+    linalg::{eigh, gram, lost_in_rounding, matmul, solve},
 };
 
 use super::super::components::centred;
@@ -61,7 +61,7 @@ impl Matching {
         let solved = spread - matmul(&gaps, &inner)?;
         let projected = matmul(&self.spread.t(), &solved)?;
         let eigen = eigh(&((&projected + &projected.t()) * 0.5))?;
-        if eigen.values.len() - eigen.lost_in_rounding(solved.nrows()) < k {
+        if eigen.values.len() - lost_in_rounding(&eigen.values, solved.nrows()) < k {
             return Ok(None);
         }
         let (values, vectors) = eigen.largest(k)?;
