@@ -6,4 +6,5 @@ pub mod interval;
 pub mod multiplicity;
 pub mod negative;
 pub mod shift;
+mod standardise;
 pub mod transferability;

@@ -1,12 +1,11 @@
 //! The classifier two-sample test.
 
-use ndarray::{Array2, Axis};
-use translearn_core::{BaseLearner, Features, Labels, Sample, Scores, TransferError, setters};
+use translearn_core::{BaseLearner, Features, Scores, TransferError, setters};
 use translearn_learners::Logistic;
 
-use super::relabel::{Pair, Sizes, p_value};
+use super::held_out::HeldOut;
+use super::relabel::{Pair, area_test};
 use super::{N_PERMUTATIONS, TestResult};
-use crate::transferability::middle_ranks;
 
 /// The classifier two-sample test: a learner is taught to tell the domains apart on one half of the rows, and the test is
 /// whether it can on the other half.
@@ -100,21 +99,9 @@ impl ClassifierTest {
         super::check_permutations(self.n_permutations)?;
         let learner = self.learner.info();
         let pair = Pair::new(source, target)?;
-        let (of_source, of_target) = (
-            Halves::new(&pair.source, "the source", seed)?,
-            Halves::new(&pair.target, "the target", seed)?,
-        );
-        let sizes = Sizes {
-            source: of_source.held_out.n_rows(),
-            target: of_target.held_out.n_rows(),
-        };
-        let mut train = of_source.train.stack(&of_target.train)?;
-        let mut held_out = of_source.held_out.stack(&of_target.held_out)?;
-        standardise(&mut train, &mut held_out);
-        let domains = (0..train.n_rows()).map(|row| usize::from(row >= of_source.train.n_rows()));
-        let domains = Labels::Classes(domains.collect());
-        let model = (self.learner).fit_boxed(&Sample::new(&train, &domains, 2)?, seed)?;
-        let prediction = model.predict(&held_out)?;
+        let HeldOut {
+            sizes, prediction, ..
+        } = HeldOut::new(&self.learner, &pair, seed)?;
         let scores = match &prediction.scores {
             Some(Scores::Probabilities(scores) | Scores::Decision(scores)) => {
                 &scores.column(1) - &scores.column(0)
@@ -123,62 +110,14 @@ impl ClassifierTest {
                 .classes("the learner")?
                 .mapv(|class| class as f64),
         };
-        let ranks = middle_ranks(&scores.to_vec());
-        let auc = |source: &mut dyn Iterator<Item = usize>| {
-            let (m, n) = (sizes.source as f64, sizes.target as f64);
-            // Of the sum of all ranks, what the source leaves to the target.
-            let total = (m + n) * (m + n + 1.0) / 2.0;
-            let of_target = total - source.map(|row| ranks[row]).sum::<f64>();
-            (of_target - n * (n + 1.0) / 2.0) / (m * n)
-        };
-        let statistic = auc(&mut (0..sizes.source));
-        let relabelled: Vec<f64> = (0..self.n_permutations)
-            .map(|number| auc(&mut sizes.relabelled(seed, number).into_iter()))
-            .collect();
+        let (statistic, p_value) = area_test(&scores.to_vec(), sizes, self.n_permutations, seed);
         Ok(TestResult {
             test: format!("classifier two-sample test, {}", learner.name),
             statistic,
-            p_value: p_value(statistic, &relabelled, 1.0),
+            p_value,
             effect: (2.0 * statistic - 1.0).max(0.0),
             n_source: pair.source.n_rows(),
             n_target: pair.target.n_rows(),
         })
     }
-}
-
-/// The rows of a domain that teach, and those that test.
-struct Halves {
-    train: Features,
-    held_out: Features,
-}
-
-impl Halves {
-    fn new(sample: &Features, name: &str, seed: u64) -> Result<Self, TransferError> {
-        let n = sample.n_rows();
-        if n < 4 {
-            return Err(TransferError::TooFewRows {
-                what: format!("{name}, of which one half teaches and one half tests,"),
-                rows: n,
-                needed: 4,
-            });
-        }
-        let mut rng = translearn_core::seed::rng(translearn_core::seed::derive(seed, &[name]));
-        let order = rng.permutation(n);
-        let (train, held_out) = order.split_at(n / 2);
-        Ok(Self {
-            train: sample.select_rows(train),
-            held_out: sample.select_rows(held_out),
-        })
-    }
-}
-
-/// Means and deviations of the training rows taken from both; a column that is constant there is left as it is.
-pub(crate) fn standardise(train: &mut Features, held_out: &mut Features) {
-    let (Features::Dense(train), Features::Dense(held_out)) = (train, held_out) else {
-        return;
-    };
-    let deviations = (train.std_axis(Axis(0), 0.0)).mapv(|v| if v > 0.0 { v } else { 1.0 });
-    let means = train.sum_axis(Axis(0)) / train.nrows() as f64;
-    let scaled = |x: &Array2<f64>| (x - &means) / &deviations;
-    (*train, *held_out) = (scaled(train), scaled(held_out));
 }

@@ -198,7 +198,8 @@ impl Marginals {
     }
 }
 
-type Both<'a> = (ArrayView1<'a, f64>, ArrayView1<'a, f64>);
+/// The values of both samples.
+pub(super) type Both<'a> = (ArrayView1<'a, f64>, ArrayView1<'a, f64>);
 
 /// Values of both samples in ascending order, each with whether it is of the source.
 fn merged((source, target): Both<'_>) -> Vec<(f64, bool)> {
@@ -264,7 +265,12 @@ fn kolmogorov_smirnov(both: Both<'_>, sizes: Sizes) -> (f64, f64) {
 }
 
 /// `χ²` and its p-value.
-fn chi_squared((source, target): Both<'_>, sizes: Sizes, n: usize, seed: u64) -> (f64, f64) {
+pub(super) fn chi_squared(
+    (source, target): Both<'_>,
+    sizes: Sizes,
+    n: usize,
+    seed: u64,
+) -> (f64, f64) {
     let values: Vec<f64> = source.iter().chain(&target).copied().collect();
     let mut names = values.clone();
     names.sort_by(f64::total_cmp);

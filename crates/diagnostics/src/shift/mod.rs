@@ -5,32 +5,46 @@
 //! | [`Mmd`] | any difference that the kernel sees, in all columns together | share of the kernel's variance between the domains |
 //! | [`Energy`] | any difference, without a parameter | share of the dispersion between the domains |
 //! | [`ClassifierTest`] | what a learner can tell apart on rows it has not seen | `2 AUC − 1` |
+//! | [`Divergence`] | what a learner with probabilities can tell apart | the divergence, between 0 and 1 |
 //! | [`Marginals`] | single columns, and which ones | largest difference of the distribution functions; Cramér's V |
 //! | [`MomentDistance`] | means and covariances, or what lies along random directions | share of the distance that is no noise |
+//! | [`LabelShift`] | the classes that a learner answers with | total variation of the shares of the classes |
+//! | [`ConditionalShift`] | labels of target rows, given their features | likelihood that the shift takes from them |
 //!
-//! Every p-value comes from relabelling: where both samples are from one distribution, every split of the pooled rows into
-//! parts of their sizes is as likely as the one at hand, so that the chance of a p-value of at most `α` is at most `α`
-//! whatever the distribution and however few the rows. With `B` relabellings it is `(1 + #{T_b ≥ T}) / (1 + B)`, and never
-//! below `1 / (1 + B)`. Columns of sizes need no draw: all orders are counted, and of very many rows their limit is taken.
+//! Every p-value but that of [`ConditionalShift`] comes from relabelling: where both samples are from one distribution, every
+//! split of the pooled rows into parts of their sizes is as likely as the one at hand, so that the chance of a p-value of at
+//! most `α` is at most `α` whatever the distribution and however few the rows. With `B` relabellings it is `(1 + #{T_b ≥ T}) /
+//! (1 + B)`, and never below `1 / (1 + B)`. Columns of sizes need no draw: all orders are counted, and of very many rows their
+//! limit is taken.
 //!
 //! A test that does not reject shows nothing; look at the effect and at the number of rows. Neither statistic nor p-value
 //! depends on the order of the rows.
 
 mod classifier;
+mod conditional;
+mod divergence;
 mod energy;
+mod held_out;
+mod label_shift;
+#[cfg(test)]
+mod label_tests;
 mod marginals;
 mod mmd;
 mod moments;
+#[cfg(test)]
+mod ratio_tests;
 mod relabel;
 #[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use translearn_core::TransferError;
+use translearn_core::{Features, Labels, TransferError};
 
 pub use classifier::ClassifierTest;
-pub(crate) use classifier::standardise;
+pub use conditional::ConditionalShift;
+pub use divergence::{Divergence, DivergenceKind};
 pub use energy::Energy;
+pub use label_shift::{LabelShift, LabelShiftResult};
 pub use marginals::{ColumnShift, ColumnTest, MarginalShift, Marginals};
 pub use mmd::{Mmd, MmdEstimator};
 pub use moments::{MomentDistance, MomentKind};
@@ -57,12 +71,41 @@ pub struct TestResult {
 const N_PERMUTATIONS: usize = 1000;
 
 fn check_permutations(n_permutations: usize) -> Result<(), TransferError> {
-    if n_permutations == 0 {
+    check_count("n_permutations", n_permutations)
+}
+
+fn check_count(name: &str, value: usize) -> Result<(), TransferError> {
+    if value == 0 {
         return Err(TransferError::InvalidParameter {
-            name: "n_permutations".to_owned(),
+            name: name.to_owned(),
             value: "0".to_owned(),
             range: "integer ≥ 1".to_owned(),
         });
     }
     Ok(())
+}
+
+/// Rows with their labels in an order that depends on both alone.
+fn in_order(
+    name: &str,
+    features: &Features,
+    labels: &Labels,
+) -> Result<(Features, Labels), TransferError> {
+    features.check_vectors(name)?;
+    features.check_finite(name)?;
+    if features.n_rows() != labels.len() {
+        return Err(TransferError::LengthMismatch {
+            left: name.to_owned(),
+            left_len: features.n_rows(),
+            right: "its labels".to_owned(),
+            right_len: labels.len(),
+        });
+    }
+    let mut by_label: Vec<usize> = (0..labels.len()).collect();
+    let codes = labels.classes("a test of shift")?;
+    by_label.sort_by_key(|&row| codes[row]);
+    // Sorting is stable: among equal rows the order of the labels stays.
+    let by_value = features.select_rows(&by_label).rows_by_value();
+    let order: Vec<usize> = by_value.into_iter().map(|at| by_label[at]).collect();
+    Ok((features.select_rows(&order), labels.select(&order)))
 }

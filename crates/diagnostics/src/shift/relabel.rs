@@ -6,6 +6,8 @@ use translearn_core::{
     Features, TransferError, check_dense_memory, check_same_features, linalg::matmul, seed,
 };
 
+use crate::transferability::middle_ranks;
+
 /// Two samples that are compared, in the order of the values of their rows.
 pub(crate) struct Pair {
     pub(crate) source: Features,
@@ -184,4 +186,27 @@ pub(super) fn relabel(
         .map(|number| of(&sizes.relabelled(seed, number)))
         .collect::<Result<_, _>>()?;
     Ok((observed, relabelled))
+}
+
+/// The area under the curve of scores of the rows, the source's first: how often one of the target is above one of the
+/// source, ties half; and how likely an area at least as large is.
+pub(super) fn area_test(
+    scores: &[f64],
+    sizes: Sizes,
+    n_permutations: usize,
+    seed: u64,
+) -> (f64, f64) {
+    let ranks = middle_ranks(scores);
+    let area = |source: &mut dyn Iterator<Item = usize>| {
+        let (m, n) = (sizes.source as f64, sizes.target as f64);
+        // Of the sum of all ranks, what the source leaves to the target.
+        let total = (m + n) * (m + n + 1.0) / 2.0;
+        let of_target = total - source.map(|row| ranks[row]).sum::<f64>();
+        (of_target - n * (n + 1.0) / 2.0) / (m * n)
+    };
+    let observed = area(&mut (0..sizes.source));
+    let relabelled: Vec<f64> = (0..n_permutations)
+        .map(|number| area(&mut sizes.relabelled(seed, number).into_iter()))
+        .collect();
+    (observed, p_value(observed, &relabelled, 1.0))
 }

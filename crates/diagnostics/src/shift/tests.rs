@@ -29,6 +29,12 @@ fn tests(n_permutations: usize) -> Vec<(&'static str, Test)> {
     };
     let energy = Energy::default().n_permutations(n_permutations);
     let classifier = ClassifierTest::default().n_permutations(n_permutations);
+    let divergence = |kind| {
+        let test = Divergence::default()
+            .kind(kind)
+            .n_permutations(n_permutations);
+        Box::new(move |s: &_, t: &_, seed| test.test(s, t, seed).map(parts)) as Test
+    };
     let marginals = |categorical: Vec<usize>| {
         let test = Marginals::default()
             .categorical(categorical)
@@ -57,6 +63,8 @@ fn tests(n_permutations: usize) -> Vec<(&'static str, Test)> {
             "classifier",
             Box::new(move |s: &_, t: &_, seed| classifier.test(s, t, seed).map(parts)),
         ),
+        ("divergence", divergence(DivergenceKind::JensenShannon)),
+        ("relative divergence", divergence(DivergenceKind::Pearson)),
         ("marginals", marginals(Vec::new())),
         ("marginals, categories", marginals(vec![1])),
         ("coral", moments(MomentKind::Coral)),
@@ -146,7 +154,9 @@ fn source_and_target_may_change_places() {
         sample(20, 1.0, 1.0, &mut rng),
     );
     for (name, test) in tests(9) {
-        if ["mmd, blocks", "mmd, linear", "classifier"].contains(&name) {
+        if name.contains("divergence")
+            || ["mmd, blocks", "mmd, linear", "classifier"].contains(&name)
+        {
             continue;
         }
         let one = test(&source, &target, 5).unwrap();
