@@ -8,6 +8,7 @@
 //! | [`Divergence`] | what a learner with probabilities can tell apart | the divergence, between 0 and 1 |
 //! | [`Marginals`] | single columns, and which ones | largest difference of the distribution functions; Cramér's V |
 //! | [`MomentDistance`] | means and covariances, or what lies along random directions | share of the distance that is no noise |
+//! | [`Overlap`] | target rows that lie farther from the source than its own | `2 AUC − 1` of the distances |
 //! | [`LabelShift`] | the classes that a learner answers with | total variation of the shares of the classes |
 //! | [`ConditionalShift`] | labels of target rows, given their features | likelihood that the shift takes from them |
 //!
@@ -17,12 +18,15 @@
 //! (1 + B)`, and never below `1 / (1 + B)`. Columns of sizes need no draw: all orders are counted, and of very many rows their
 //! limit is taken.
 //!
+//! [`drift()`] puts one of them to a sequence of batches.
+//!
 //! A test that does not reject shows nothing; look at the effect and at the number of rows. Neither statistic nor p-value
 //! depends on the order of the rows.
 
 mod classifier;
 mod conditional;
 mod divergence;
+mod drift;
 mod energy;
 mod held_out;
 mod label_shift;
@@ -31,9 +35,12 @@ mod label_tests;
 mod marginals;
 mod mmd;
 mod moments;
+mod overlap;
 #[cfg(test)]
 mod ratio_tests;
 mod relabel;
+#[cfg(test)]
+mod sequence_tests;
 #[cfg(test)]
 mod tests;
 
@@ -43,12 +50,13 @@ use translearn_core::{Features, Labels, TransferError};
 pub use classifier::ClassifierTest;
 pub use conditional::ConditionalShift;
 pub use divergence::{Divergence, DivergenceKind};
+pub use drift::{BatchShift, Drift, drift};
 pub use energy::Energy;
 pub use label_shift::{LabelShift, LabelShiftResult};
 pub use marginals::{ColumnShift, ColumnTest, MarginalShift, Marginals};
 pub use mmd::{Mmd, MmdEstimator};
 pub use moments::{MomentDistance, MomentKind};
-pub(crate) use relabel::Pair;
+pub use overlap::{Overlap, OverlapResult};
 
 /// What a two-sample test found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
