@@ -9,9 +9,12 @@
 //! | [`gbc`] | features | 0 | overlap of the classes as normal distributions |
 //! | [`parc`] | features | 1 | whether rows that look alike have the same class |
 //! | [`leave_one_out`] | features | 1 | accuracy of the nearest other rows, or their R² |
+//! | [`LinearProbe`] | features | 1 | accuracy of a linear model on rows it has not seen, or its R² |
+//! | [`NLeep`] | features | 0 | [`leep`] given the component of a mixture of normal distributions |
 //! | [`leep`] | a source model's probabilities | 0 | log-likelihood of the classes given the source's classes, per row |
 //! | [`nce`] | a source model's classes | 0 | the same for the classes that it calls |
 //! | [`otdd`] | two data sets | 0 | how far rows and the meaning of their classes have to move |
+//! | [`TaskEmbedding`] | two tasks on the same features | 0 | how far apart the features are that matter to each |
 //!
 //! Scores of one target can be compared over sources, models and layers; scores of different targets cannot. How well a
 //! score ranks is told by [`weighted_kendall`]. The order of the rows changes nothing but rounding, nor do the codes of
@@ -23,11 +26,17 @@
 
 mod features;
 mod gaussians;
+mod linear_probe;
 mod log_me;
+mod mixture;
+mod n_leep;
 mod neighbours;
 mod otdd;
 mod predictions;
+#[cfg(test)]
+mod probe_tests;
 mod ranking;
+mod task_embedding;
 #[cfg(test)]
 mod tests;
 
@@ -36,12 +45,15 @@ use translearn_core::{Features, Labels, TransferError};
 
 pub use features::{h_score, regularized_h_score, trans_rate};
 pub use gaussians::gbc;
+pub use linear_probe::{LinearProbe, ProbeScore};
 pub use log_me::{log_me, log_me_outputs};
+pub use n_leep::NLeep;
 pub use neighbours::{leave_one_out, parc};
 pub use otdd::{Dataset, otdd};
 pub use predictions::{SourceClasses, SourceProbabilities, leep, nce};
 pub(crate) use ranking::middle_ranks;
 pub use ranking::weighted_kendall;
+pub use task_embedding::TaskEmbedding;
 
 /// Rows of a target with their classes, from 0 without gaps.
 struct Classified {
