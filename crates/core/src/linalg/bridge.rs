@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::{MatMut, MatRef};
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
+use rayon::prelude::*;
 
 use super::LinalgError;
 
@@ -33,6 +34,18 @@ impl<'a> Readable<'a> {
         }
     }
 
+    /// The array's own memory when its rows lie one after the other, else a copy in which they do.
+    pub(super) fn row_major(a: ArrayView2<'a, f64>) -> Self {
+        Self {
+            shape: a.dim(),
+            data: match a.to_slice() {
+                Some(rows) => Cow::Borrowed(rows),
+                None => Cow::Owned(copied_by_rows(a)),
+            },
+            row_major: true,
+        }
+    }
+
     pub(super) fn view(&self) -> MatRef<'_, f64> {
         let (rows, columns) = self.shape;
         if self.row_major {
@@ -41,6 +54,27 @@ impl<'a> Readable<'a> {
             MatRef::from_column_major_slice(&self.data, rows, columns)
         }
     }
+}
+
+/// The entries row by row. They are read in small squares, so that of each line of the cache all is used at once.
+fn copied_by_rows(a: ArrayView2<'_, f64>) -> Vec<f64> {
+    const SIDE: usize = 8;
+    let (rows, columns) = a.dim();
+    let mut copy = vec![0.0; rows * columns];
+    copy.par_chunks_mut((SIDE * columns).max(1))
+        .enumerate()
+        .for_each(|(band, copy)| {
+            for start in (0..columns).step_by(SIDE) {
+                let end = columns.min(start + SIDE);
+                for (row, copy) in copy.chunks_mut(columns).enumerate() {
+                    let from = a.row(SIDE * band + row);
+                    for (column, copy) in (start..end).zip(&mut copy[start..end]) {
+                        *copy = from[column];
+                    }
+                }
+            }
+        });
+    copy
 }
 
 /// The memory of an array in standard layout, for faer to write to. Arrays made here are in that layout.

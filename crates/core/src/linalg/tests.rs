@@ -516,3 +516,19 @@ fn largest_and_smallest_come_in_order() {
     );
     assert_eq!(eigen.largest(0).unwrap().1.dim(), (3, 0));
 }
+
+/// Wide enough to be copied, deeper than is taken at a time.
+#[test]
+fn large_symmetric_products_are_sums_of_parts() {
+    let a = random(2005, 1030, 7);
+    let found = gram(&a);
+    assert!(distance(&found, &a.t().dot(&a)) < 1e-10);
+    assert_eq!(found.t(), found);
+    let columns = a.t().as_standard_layout().into_owned();
+    assert_eq!(gram(&columns.t()), found);
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| gram(&a))
+    };
+    assert!(run(1) == found && run(3) == found);
+}
