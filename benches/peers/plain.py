@@ -139,7 +139,7 @@ def mmd_test(xs, xt, permutations):
 def log_me(f, labels):
     """The public implementation's steps: the spectrum by FᵀF, then α and β in turns, eleven times at most, a class at a time."""
     n, d = f.shape
-    v, sigma, _ = np.linalg.svd(f.T @ f, hermitian=True)
+    v, sigma, _ = np.linalg.svd(f.T @ f)
     rank = int((sigma > 1e-10 * sigma[0]).sum())
     v, sigma = v[:, :rank], sigma[:rank]
     u = f @ v / np.sqrt(sigma)
