@@ -213,6 +213,28 @@ pub trait TransferMethod: Debug + Send + Sync {
     }
 }
 
+impl<M: TransferMethod + ?Sized> TransferMethod for Box<M> {
+    fn info(&self) -> &'static MethodInfo {
+        (**self).info()
+    }
+
+    fn params(&self) -> Map<String, Value> {
+        (**self).params()
+    }
+
+    fn learner(&self) -> Option<&BaseLearner> {
+        (**self).learner()
+    }
+
+    fn fit_checked(&self, problem: &TransferProblem, seed: u64) -> Result<Fitted, TransferError> {
+        (**self).fit_checked(problem, seed)
+    }
+
+    fn fit(&self, problem: &TransferProblem, seed: u64) -> Result<Fitted, TransferError> {
+        (**self).fit(problem, seed)
+    }
+}
+
 /// Images in place of vectors, as errors say it.
 pub(crate) const IMAGES: &str =
     "images (`features` names the network that turns them into vectors)";

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use translearn_diagnostics::negative::Decision;
 
 use crate::summary::Outcomes;
 
@@ -74,6 +75,9 @@ pub struct TrialRecord {
     pub ess: Option<f64>,
     /// The grid point that was chosen, and every point with its score.
     pub selected: Option<Selected>,
+    /// What its gate decided, where it stands behind one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Decision>,
     /// How well each scored row was predicted, for paired comparisons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcomes: Option<Outcomes>,

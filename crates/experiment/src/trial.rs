@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use translearn_core::{Labels, Prediction, Registry, TransferError};
+use translearn_diagnostics::negative::TransferGate;
 
 use crate::SCHEMA;
 use crate::plan::Trial;
@@ -159,6 +160,7 @@ pub fn unfinished(
         n_features: None,
         ess: None,
         selected: None,
+        gate: None,
         outcomes: None,
         device: trial.device.clone(),
         versions: trial.versions.clone(),
@@ -183,7 +185,14 @@ fn fit_and_predict(
     let method = build(&point)?;
     record.params = point.flat_params();
     record.selected = selected;
-    let fitted = method.fit(&view.problem, trial.seed_for("fit"))?;
+    let seed = trial.seed_for("fit");
+    let fitted = if trial.method.gate {
+        let (fitted, decision) = TransferGate::new(method).fit_and_tell(&view.problem, seed)?;
+        record.gate = Some(decision);
+        fitted
+    } else {
+        method.fit(&view.problem, seed)?
+    };
     record.fit_seconds = Some(start.elapsed().as_secs_f64());
     record.ess = fitted.trace.effective_sample_size();
 

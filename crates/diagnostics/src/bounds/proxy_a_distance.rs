@@ -9,7 +9,8 @@ use translearn_core::{
 use translearn_learners::{ClassWeight, LinearSvm};
 
 use crate::interval::{Interval, check_confidence, clopper_pearson};
-use crate::shift::{Pair, standardise};
+use crate::shift::Pair;
+use crate::standardise::standardise;
 
 /// The proxy A-distance: how well a linear support vector machine tells the domains apart on rows that neither fitted it nor
 /// chose its `C`.

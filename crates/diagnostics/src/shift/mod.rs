@@ -57,6 +57,7 @@ pub use marginals::{ColumnShift, ColumnTest, MarginalShift, Marginals};
 pub use mmd::{Mmd, MmdEstimator};
 pub use moments::{MomentDistance, MomentKind};
 pub use overlap::{Overlap, OverlapResult};
+pub(crate) use relabel::Pair;
 
 /// What a two-sample test found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

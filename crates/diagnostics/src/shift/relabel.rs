@@ -62,7 +62,7 @@ impl Sizes {
     }
 
     /// Refuses a matrix over all pairs of rows that exceeds the memory limit.
-    pub(super) fn check_memory(self, what: &str) -> Result<(), TransferError> {
+    pub(crate) fn check_memory(self, what: &str) -> Result<(), TransferError> {
         check_dense_memory(what, self.total(), self.total(), 1)
     }
 

@@ -84,11 +84,13 @@ fn of_task(spec: &Spec, task: &TaskSpec, use_: &str) -> Vec<MethodSpec> {
             params: Map::new(),
             select,
             folds,
+            gate: false,
             tasks: None,
             curve: None,
             line: 0,
         };
-        let listed = on_task().any(|other| other.use_ == use_ && key(other) == key(&baseline));
+        let listed = on_task()
+            .any(|other| !other.gate && other.use_ == use_ && key(other) == key(&baseline));
         if !listed && !baselines.iter().any(|other| key(other) == key(&baseline)) {
             baselines.push(baseline);
         }

@@ -83,6 +83,7 @@ fn checksum(origin: &Origin, name: &str, base: &Path) -> Result<Option<Sha256>, 
                 hash.update(format!("{} {}\n", file.sha256, file.path));
             }
         }
+        Origin::Generated { .. } => return Ok(None),
         Origin::File { path, .. } => {
             let file = base.join(name);
             if *name != path.display().to_string() && !file.is_file() {

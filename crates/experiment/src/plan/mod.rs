@@ -69,9 +69,10 @@ impl Trial {
             params,
             select,
             folds,
+            gate,
             ..
         } = &self.method;
-        canonical::short_hash(&serde_json::json!({
+        let mut decides = serde_json::json!({
             "task": self.task,
             "use": use_,
             "learner": learner,
@@ -82,7 +83,12 @@ impl Trial {
             "data": self.data,
             "versions": self.versions,
             "device": self.device,
-        }))
+        });
+        // Trials without a gate keep the identifiers they have always had.
+        if *gate {
+            decides["gate"] = true.into();
+        }
+        canonical::short_hash(&decides)
     }
 }
 
@@ -232,6 +238,7 @@ pub fn expand(
                     experiment: spec.name.clone(),
                     task: TaskSpec {
                         at: None,
+                        group: None,
                         ..task.clone()
                     },
                     method: MethodSpec {

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use translearn_core::{LabelSpace, Labels, Task, TransferError};
+use translearn_core::{LabelSpace, Labels, Task, TransferError, seed};
 use translearn_data::encode::{ClassMap, real_labels};
+use translearn_data::generate::Generated;
 use translearn_data::preprocess::Pipeline;
 use translearn_data::{
     DataError, RawFeatures, RawLabels, RawSample, catalog, embedded, read, text,
@@ -16,7 +17,7 @@ use super::draw::draw;
 use super::encode::{Encoded, encode};
 use super::images::{self, Loaded, PartImages};
 use super::prepared::{Chosen, Frame, ImageView, PreparedTask, View};
-use crate::spec::{Draw, Kind, Origin, Output, Part, TaskSpec};
+use crate::spec::{Draw, Kind, Origin, Output, Part, Side, TaskSpec};
 
 /// A task's parts as they were read, with their classes: what does not depend on the seed.
 #[derive(Debug, Clone)]
@@ -170,16 +171,13 @@ impl RawTask {
         task: &TaskSpec,
         seed: u64,
     ) -> Result<Vec<Cow<'_, RawPart>>, PrepareError> {
-        let Some(wanted) = task.source_sample else {
-            return Ok(self.sources.iter().map(Cow::Borrowed).collect());
-        };
-        let sample = |(index, part): (usize, &RawPart)| {
-            let labels = part.labels("to draw `source_sample` from")?;
-            let seed = task.seed_for(seed, &format!("source_sample {index}"));
-            let rows = draw_rows("source_sample", wanted, labels, seed)?;
-            Ok(Cow::Owned(part.select(&rows)))
-        };
-        self.sources.iter().enumerate().map(sample).collect()
+        let parts = self.sources.iter().enumerate();
+        parts
+            .map(|(index, part)| {
+                let part = sample_source(index, part, task, seed)?;
+                corrupt_source(index, part, task, seed)
+            })
+            .collect()
     }
 
     fn sample_target(&self, task: &TaskSpec, seed: u64) -> Result<Cow<'_, RawPart>, PrepareError> {
@@ -192,6 +190,49 @@ impl RawTask {
         let rows = draw_rows("target_sample", wanted, &alike, seed)?;
         Ok(Cow::Owned(self.target.select(&rows)))
     }
+}
+
+fn sample_source<'p>(
+    index: usize,
+    part: &'p RawPart,
+    task: &TaskSpec,
+    seed: u64,
+) -> Result<Cow<'p, RawPart>, PrepareError> {
+    let Some(wanted) = task.source_sample else {
+        return Ok(Cow::Borrowed(part));
+    };
+    let labels = part.labels("to draw `source_sample` from")?;
+    let seed = task.seed_for(seed, &format!("source_sample {index}"));
+    let rows = draw_rows("source_sample", wanted, labels, seed)?;
+    Ok(Cow::Owned(part.select(&rows)))
+}
+
+fn corrupt_source<'p>(
+    index: usize,
+    mut part: Cow<'p, RawPart>,
+    task: &TaskSpec,
+    seed: u64,
+) -> Result<Cow<'p, RawPart>, PrepareError> {
+    if let Some(corruption) = task.corrupt_source {
+        let labels = part.labels("to corrupt")?;
+        let seed = task.seed_for(seed, &format!("corrupt_source {index}"));
+        let labels = dealt_anew(labels, corruption.labels, seed);
+        part.to_mut().labels = Some(labels);
+    }
+    Ok(part)
+}
+
+/// Labels of which a share was dealt out anew among its rows.
+fn dealt_anew(labels: &Labels, share: f64, seed: u64) -> Labels {
+    let n = labels.len();
+    let mut rng = seed::rng(seed);
+    let rows = rng.choose(n, (share * n as f64).round() as usize);
+    let order = rng.permutation(rows.len());
+    let mut from: Vec<usize> = (0..n).collect();
+    for (&row, &place) in rows.iter().zip(&order) {
+        from[row] = rows[place];
+    }
+    labels.select(&from)
 }
 
 /// The parts with the rows that were drawn.
@@ -405,6 +446,11 @@ fn load(origin: &Origin, base: &Path) -> Result<RawSample, DataError> {
             domain,
             split,
         } => catalog::load(name, &select(domain, split)),
+        Origin::Generated {
+            generator,
+            side,
+            draw,
+        } => Ok(generated(generator.generate(*draw)?, *side)),
         Origin::File { path, options } => read::file(&base.join(path), options),
         Origin::Texts { path, folder } => text::read(&base.join(path), folder),
         Origin::Images { path, .. } => Err(DataError::Unsupported {
@@ -412,6 +458,22 @@ fn load(origin: &Origin, base: &Path) -> Result<RawSample, DataError> {
             found: "images".to_owned(),
             advice: "say `kind = \"images\"` in the task".to_owned(),
         }),
+    }
+}
+
+/// A side of what was drawn; classes by their numbers.
+fn generated(drawn: Generated, side: Side) -> RawSample {
+    let (features, labels) = match side {
+        Side::Source => drawn.source,
+        Side::Target => drawn.target,
+    };
+    let labels = match labels {
+        Labels::Classes(codes) => RawLabels::Names(codes.iter().map(usize::to_string).collect()),
+        Labels::Values(values) => RawLabels::Numbers(values.to_vec()),
+    };
+    RawSample {
+        features: RawFeatures::Matrix(features),
+        labels: Some(labels),
     }
 }
 
@@ -434,6 +496,27 @@ fn n_rows(features: &RawFeatures) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_share_is_dealt_anew() {
+        let labels = Labels::Values((0..1000).map(f64::from).collect());
+        let moved = |share: f64| {
+            let dealt = dealt_anew(&labels, share, 3);
+            let (before, after) = (
+                labels.values("test").unwrap(),
+                dealt.values("test").unwrap(),
+            );
+            let mut sorted = after.to_vec();
+            sorted.sort_by(f64::total_cmp);
+            assert_eq!(sorted, before.to_vec());
+            before.iter().zip(after).filter(|(a, b)| a != b).count()
+        };
+        assert_eq!(moved(0.0), 0);
+        // A row keeps its label with a chance of one over the rows dealt.
+        assert!((295..=300).contains(&moved(0.3)), "{}", moved(0.3));
+        assert!(moved(1.0) > 990);
+        assert_ne!(dealt_anew(&labels, 1.0, 3), dealt_anew(&labels, 1.0, 4));
+    }
 
     #[test]
     fn the_complement_is_the_rest() {

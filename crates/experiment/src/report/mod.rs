@@ -7,6 +7,7 @@ mod curve;
 mod details;
 mod figure;
 mod format;
+mod gates;
 mod overview;
 mod terminal;
 mod view;

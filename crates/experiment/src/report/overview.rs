@@ -6,7 +6,7 @@ use super::figure::{Estimate, Figure, Row as FigureRow};
 use super::format::{Format, clean, needs_tag, tagged, title};
 use super::view::{FigureView, best, note};
 use crate::TrialRecord;
-use crate::summary::{MethodSummary, OverallSummary, Summary, Verdict, is_baseline};
+use crate::summary::{MethodSummary, OverallSummary, Summary, Verdict};
 
 /// The main metric of all methods on all tasks that have it.
 #[derive(Debug, Serialize)]
@@ -90,7 +90,7 @@ pub(super) fn view(
         .iter()
         .map(|row| OverviewRow {
             name: clean(&row.method),
-            is_baseline: is_baseline(&row.use_),
+            is_baseline: row.is_baseline(),
             oracle: needs_tag(&row.method, row.oracle),
             cells: tasks
                 .iter()
@@ -171,7 +171,7 @@ fn cell(
 fn figure(group: &[OverallSummary], tasks: usize, format: Format, gain_format: Format) -> Figure {
     let rows = group.iter().map(|row| FigureRow {
         name: tagged(&row.method, row.oracle),
-        is_baseline: is_baseline(&row.use_),
+        is_baseline: row.is_baseline(),
         level: row.mean.map(|value| Estimate {
             value,
             interval: None,

@@ -8,9 +8,10 @@ use super::curve::{self, CurveView};
 use super::details::{self, Detail};
 use super::figure::{Estimate, Figure, Row as FigureRow};
 use super::format::{Format, clean, count, needs_tag, tagged, title};
+use super::gates::{self, GateView};
 use super::overview::{self, Overview};
 use crate::plan::PlanFile;
-use crate::summary::{BASELINES, MethodSummary, Summary, Verdict, is_baseline};
+use crate::summary::{BASELINES, MethodSummary, Summary, Verdict};
 use crate::{Status, TrialRecord};
 
 /// The whole report.
@@ -25,6 +26,7 @@ pub(super) struct View {
     seeds: String,
     pub(super) overviews: Vec<Overview>,
     pub(super) curves: Vec<CurveView>,
+    gates: Vec<GateView>,
     pub(super) tasks: Vec<TaskView>,
     failures: Vec<FailureView>,
     data: Vec<(String, String)>,
@@ -50,6 +52,7 @@ pub(super) struct TaskView {
     details: Vec<Detail>,
     has_ess: bool,
     has_selected: bool,
+    has_gate: bool,
     pub(super) figure: FigureView,
 }
 
@@ -171,6 +174,7 @@ impl View {
                 .enumerate()
                 .map(|(index, curve)| curve::view(index, curve, records))
                 .collect(),
+            gates: summary.gates.iter().map(gates::view).collect(),
             tasks: tasks
                 .enumerate()
                 .map(|(index, results)| task_view(index, results, plan, records))
@@ -261,6 +265,7 @@ fn task_view(
         rows,
         has_ess: details.iter().any(|detail| !detail.ess.is_empty()),
         has_selected: details.iter().any(|detail| !detail.selected.is_empty()),
+        has_gate: details.iter().any(|detail| !detail.gate.is_empty()),
         details,
         figure: FigureView::new(&id, &figure(results, &formats, &verdict_against, &records)),
         baselines: if baselines.len() > 1 {
@@ -351,7 +356,7 @@ fn row_view(
     };
     RowView {
         name: clean(&result.method),
-        is_baseline: is_baseline(&result.use_),
+        is_baseline: result.is_baseline(),
         oracle: needs_tag(&result.method, result.oracle),
         note: note(result, records).unwrap_or_default().to_owned(),
         mean: metric
@@ -427,7 +432,7 @@ fn figure(
         .iter()
         .map(|result| FigureRow {
             name: tagged(&result.method, result.oracle),
-            is_baseline: is_baseline(&result.use_),
+            is_baseline: result.is_baseline(),
             level: result.metrics.get(&formats.metric).map(|metric| Estimate {
                 value: metric.mean,
                 interval: metric.ci_low.zip(metric.ci_high),

@@ -17,6 +17,7 @@ use super::{CurvePoint, is_none_or_default};
 /// | `learner` | `{ use = …, … }`, a base learner with its parameters | the method's own |
 /// | `select` | how a grid is decided: see [`SelectBy`] | `"source-cv"` |
 /// | `folds` | folds of the cross-validation | 5 |
+/// | `gate` | whether it stands behind a [gate](translearn_diagnostics::negative::TransferGate): fitted where the labelled target rows speak for it, else the baseline is | `false` |
 /// | `tasks` | the tasks it is run on | all |
 /// | anything else | a parameter of the method; a list of values is a grid, `"auto"` leaves the choice to the data or the method where that is allowed, `{ sweep = [1, 2, 3] }` makes a method of each number and a curve of them; files of weights are relative to the specification's folder | its default |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct MethodSpec {
     /// Folds of the cross-validation that decides; 0 where there is none.
     #[serde(default, skip_serializing_if = "is_none_or_default")]
     pub folds: usize,
+    /// Whether it is fitted only where the labelled target rows speak for it.
+    #[serde(default, skip_serializing_if = "is_none_or_default")]
+    pub gate: bool,
     /// The tasks it is run on; `None` for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tasks: Option<Vec<String>>,
@@ -238,6 +242,7 @@ mod tests {
             params: map(json!({"lambda": 1.0, "k": [1, 2]})),
             select: Some(SelectBy::SourceCv),
             folds: 5,
+            gate: false,
             tasks: None,
             curve: None,
             line: 1,

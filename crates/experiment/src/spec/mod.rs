@@ -41,6 +41,7 @@ mod error;
 mod method;
 mod parse;
 mod parse_method;
+mod parse_part;
 mod parse_task;
 mod section;
 mod side;
@@ -56,7 +57,7 @@ use translearn_core::metrics::Metric;
 pub use curve::{CurvePoint, CurveSpec};
 pub use error::{SpecError, SpecProblem};
 pub use method::{GridPoint, LearnerSpec, MethodSpec, SelectBy};
-pub use task::{Draw, FeaturesSpec, Kind, Origin, Output, Part, TaskSpec};
+pub use task::{Corruption, Draw, FeaturesSpec, Kind, Origin, Output, Part, Side, TaskSpec};
 pub use translearn_data::preprocess::Step;
 
 /// An experiment as it was understood: defaults filled in, names checked.

@@ -183,6 +183,7 @@ fn same(a: &MethodSpec, b: &MethodSpec) -> bool {
             m.params.clone(),
             m.select,
             m.folds,
+            m.gate,
         )
     };
     key(a) == key(b)

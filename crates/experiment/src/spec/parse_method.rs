@@ -42,6 +42,7 @@ impl MethodSpec {
         let learner = section.section("learner", &format!("the learner of {place}"))?;
         let select = section.optional_at::<SelectBy>("select")?;
         let folds = section.optional_at::<usize>("folds")?;
+        let gate = section.optional::<bool>("gate")?.unwrap_or_default();
         let served = section.optional_at::<Vec<String>>("tasks")?;
 
         // Without a known method there is no telling which of the other keys are parameters.
@@ -108,12 +109,17 @@ impl MethodSpec {
         };
 
         let mut method = Self {
-            name: use_.clone(),
+            name: if gate {
+                format!("{use_} (gated)")
+            } else {
+                use_.clone()
+            },
             use_,
             learner,
             params,
             select: None,
             folds: 0,
+            gate,
             tasks: served,
             curve: None,
             line: section.line,

@@ -7,6 +7,7 @@ use translearn_core::LabelSpace;
 use translearn_core::metrics::Metric;
 use translearn_data::encode::{Grouping, TableParams};
 use translearn_data::folder::FolderParams;
+use translearn_data::generate::Generator;
 use translearn_data::preprocess::Step;
 use translearn_data::read::ReadOptions;
 use translearn_data::text::TextParams;
@@ -23,6 +24,7 @@ use super::is_none_or_default;
 /// | `kind` | `"vectors"`, `"text"` or `"images"` | `"vectors"` |
 /// | `output` | `"classification"` or `"regression"` | what the data says, else what the metrics say |
 /// | `classes` | new classes made of the labels, for both sides | the labels |
+/// | `corrupt_source` | `{ labels = 0.5 }`: this share of the source's labels is dealt out anew among its rows, by seed | none |
 /// | `labelled` | labelled target rows, drawn by seed: `{ per_class = 3 }`, `{ fraction = 0.01 }`, `{ count = 20 }` | none |
 /// | `source_sample` | the source rows taken, drawn by seed in the same ways | all |
 /// | `target_sample` | the target rows there are, drawn by seed without a look at their labels: `{ count = 2000 }`, `{ fraction = 0.1 }` | all |
@@ -30,11 +32,14 @@ use super::is_none_or_default;
 /// | `text` | [`TextParams`], for `kind = "text"` | their defaults |
 /// | `features` | [`FeaturesSpec`], for `kind = "images"`: the network that turns them into vectors | the specification's, if it has any |
 /// | `image_side` | for `kind = "images"`: images of a longer shorter side are shrunk to it when they are decoded for methods that take images as they are, at least 16 and what their networks take (341 for `inception-v3` and `xception`, 8/7 of `image_size` for most others) | 256 |
+/// | `group` | tasks of one group are summed up together where gates are audited | none |
 /// | `at` | where the task stands on the curve over tasks: a number | none |
 /// | `table` | [`TableParams`], for tables with categories or missing values | their defaults |
 ///
 /// A part is `{ set = …, domain = …, split = … }` or `{ file = …, label = … }` with the keys of [`ReadOptions`] (of
-/// [`FolderParams`] for `kind = "text"` and `kind = "images"`), and may have `classes` of its own.
+/// [`FolderParams`] for `kind = "text"` and `kind = "images"`), and may have `classes` of its own. Or it is drawn:
+/// `{ generate = { kind = "concept-shift", … }, draw = 0 }` is what a [`Generator`] draws for this side with the seed `draw`,
+/// whatever the seed of a trial.
 ///
 /// A task of images is given to methods that take images (and whose learner does) as it is, decoded and neither
 /// preprocessed nor made into vectors; to all others as the vectors of `features`. Without `features` the others are
@@ -56,6 +61,9 @@ pub struct TaskSpec {
     /// The part that is scored and that the fit never sees; `None` when the target's own unlabelled rows are scored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<Part>,
+    /// What is done to the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrupt_source: Option<Corruption>,
     /// Labelled target rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labelled: Option<Draw>,
@@ -80,6 +88,9 @@ pub struct TaskSpec {
     /// How tables become vectors.
     #[serde(default, skip_serializing_if = "is_none_or_default")]
     pub table: TableParams,
+    /// What it is summed up with where gates are audited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Where it stands on the curve over tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<f64>,
@@ -155,6 +166,14 @@ pub struct FeaturesSpec {
     pub layer: Option<String>,
 }
 
+/// What is done to a source, to see what transfer makes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Corruption {
+    /// The share of the labels that is dealt out anew among their rows.
+    pub labels: f64,
+}
+
 /// What is predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -205,6 +224,15 @@ pub enum Origin {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         split: Option<String>,
     },
+    /// Rows that are drawn.
+    Generated {
+        /// From what.
+        generator: Generator,
+        /// Which of its two sides.
+        side: Side,
+        /// The seed they are drawn with.
+        draw: u64,
+    },
     /// A file of any format that [`translearn_data::read::file`] knows.
     File {
         /// Relative to the specification's folder.
@@ -228,11 +256,32 @@ pub enum Origin {
     },
 }
 
+/// A side of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// Where knowledge comes from.
+    Source,
+    /// Where it goes.
+    Target,
+}
+
+impl Side {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        }
+    }
+}
+
 impl Origin {
     /// What it is called in errors.
     pub fn name(&self) -> String {
         match self {
             Self::Set { name, .. } => name.clone(),
+            Self::Generated { side, .. } => format!("generated {}", side.name()),
             Self::File { path, .. } | Self::Texts { path, .. } | Self::Images { path, .. } => {
                 path.display().to_string()
             }
@@ -241,6 +290,9 @@ impl Origin {
 
     /// What a checksum is kept of: the set, or the file and the file beside it that holds the labels of an array.
     pub fn files(&self) -> Vec<String> {
+        if let Self::Generated { .. } = self {
+            return Vec::new();
+        }
         let mut files = vec![self.name()];
         if let Self::File {
             path,

@@ -55,6 +55,7 @@ fn record(seed: u64) -> TrialRecord {
         n_features: Some(2),
         ess: None,
         selected: None,
+        gate: None,
         outcomes: None,
         device: "cpu".into(),
         versions: BTreeMap::new(),

@@ -6,9 +6,15 @@ use crate::spec::{MethodSpec, SelectBy, TaskSpec};
 /// What a method is compared with, in the order of tables.
 pub(crate) const BASELINES: [&str; 3] = ["source-only", "target-only", "pooled"];
 
-/// Whether it is one of [`BASELINES`].
-pub(crate) fn is_baseline(use_: &str) -> bool {
-    BASELINES.contains(&use_)
+/// Whether it is one of [`BASELINES`]; behind a gate none is.
+pub(super) fn is_baseline(use_: &str, gated: bool) -> bool {
+    !gated && BASELINES.contains(&use_)
+}
+
+/// Where a method stands in tables: baselines first.
+pub(super) fn place(method: &MethodSpec) -> usize {
+    let is = |use_: &&str| *use_ == method.use_ && !method.gate;
+    BASELINES.iter().position(is).unwrap_or(BASELINES.len())
 }
 
 /// The baseline that decides the verdict on a task.
@@ -33,7 +39,7 @@ pub(super) fn for_method<'a>(
         .spec
         .methods
         .iter()
-        .filter(|other| other.use_ == use_ && other.serves(&task.name))
+        .filter(|other| !other.gate && other.use_ == use_ && other.serves(&task.name))
     {
         let rank = closeness(method, baseline);
         if rank > best.map_or(0, |(rank, _)| rank) {

@@ -17,11 +17,15 @@
 //! (task, seed) pairs, and so are the differences between curves and their slopes (least squares on the swept parameter);
 //! intervals are over the pairs, as above. Only pairs with a score at every point count.
 //!
+//! **Gates.** Where a method runs with and without a gate, its gain without tells what the gate kept from it, with every task and
+//! seed a problem of its own: see [`audit`](translearn_diagnostics::negative::audit). Of regression, gains are shares of the larger RMSE.
+//!
 //! A verdict is `positive` or `negative` when the 95 % interval (percentiles 2.5 and 97.5) excludes 0.
 
 mod baseline;
 mod bootstrap;
 mod curve;
+mod gates;
 mod outcomes;
 mod overall;
 mod task;
@@ -29,11 +33,12 @@ mod task;
 mod tests;
 mod types;
 
-pub(crate) use baseline::{BASELINES, is_baseline};
+pub(crate) use baseline::BASELINES;
 pub use outcomes::Outcomes;
 pub use types::{
-    Choice, ContrastSummary, CurveSummary, DifferenceSummary, Failure, Gain, MethodSummary,
-    MetricSummary, OverallSummary, PointSummary, SeriesSummary, Summary, TrialCounts, Verdict,
+    Choice, ContrastSummary, CurveSummary, DifferenceSummary, Failure, Gain, GateSummary,
+    MethodSummary, MetricSummary, OverallSummary, PointSummary, SeriesSummary, Summary,
+    TrialCounts, Verdict,
 };
 
 use crate::plan::PlanFile;
@@ -53,6 +58,7 @@ pub fn summarise(plan: &PlanFile, records: &[TrialRecord]) -> Summary {
         trials: count(plan, records),
         overall: overall::summarise(plan, &tasks),
         curves: curve::summarise(plan, records, &tasks),
+        gates: gates::summarise(plan, &tasks, records),
         results: tasks.into_iter().flat_map(|task| task.methods).collect(),
         failures: records.iter().filter_map(failure).collect(),
     }

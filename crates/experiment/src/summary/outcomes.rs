@@ -73,6 +73,17 @@ impl Score {
     }
 }
 
+impl Score {
+    /// The gain as a share: of all rows, or of the larger error.
+    pub(super) fn share(self, method: f64, baseline: f64) -> f64 {
+        let gain = self.gain(method, baseline);
+        match self {
+            Self::Rmse if gain != 0.0 => gain / method.max(baseline),
+            Self::Accuracy | Self::Rmse => gain,
+        }
+    }
+}
+
 impl Outcomes {
     /// The outcomes of a prediction; `rows` are the places of the scored rows in their file. `None` when the lengths or
     /// the kinds of labels differ, or an error is not finite.

@@ -3,18 +3,13 @@
 use super::bootstrap::interval_over_pairs;
 use super::task::{Pair, TaskResults};
 use super::types::{MethodSummary, OverallSummary, Verdict};
-use super::{BASELINES, mean};
+use super::{baseline, mean};
 use crate::plan::PlanFile;
 
 /// One summary per main metric that at least two tasks have, and method.
 pub(super) fn summarise(plan: &PlanFile, tasks: &[TaskResults<'_>]) -> Vec<OverallSummary> {
     let mut methods: Vec<_> = plan.spec.methods.iter().collect();
-    methods.sort_by_key(|method| {
-        BASELINES
-            .iter()
-            .position(|&use_| use_ == method.use_)
-            .unwrap_or(BASELINES.len())
-    });
+    methods.sort_by_key(|method| baseline::place(method));
     // Methods that run on different tasks may share a name.
     let mut names: Vec<&str> = Vec::new();
     for method in methods {
@@ -93,6 +88,7 @@ fn over_tasks(
         method: method.to_owned(),
         use_: first.use_.clone(),
         oracle: first.oracle,
+        gated: first.gated,
         tasks: values.len(),
         mean: mean(&values).filter(|_| values.len() == tasks.len()),
         pairs: gains.len(),

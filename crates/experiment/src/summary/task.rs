@@ -20,8 +20,22 @@ pub(super) struct TaskResults<'a> {
 
 /// A method and its baseline with one seed.
 pub(super) struct Pair<'a> {
+    pub(super) seed: u64,
     pub(super) gain: f64,
     pub(super) outcomes: (&'a Outcomes, &'a Outcomes),
+}
+
+impl Pair<'_> {
+    /// The gain as a share: of all rows, or of the larger error.
+    pub(super) fn share(&self) -> f64 {
+        let (method, baseline) = self.outcomes;
+        let score = |outcomes: &Outcomes| {
+            outcomes
+                .score()
+                .of_mean(mean(&outcomes.values()).unwrap_or(0.0))
+        };
+        method.score().share(score(method), score(baseline))
+    }
 }
 
 impl<'a> TaskResults<'a> {
@@ -43,12 +57,7 @@ impl<'a> TaskResults<'a> {
             .iter()
             .filter(|method| method.serves(&task.name))
             .collect();
-        methods.sort_by_key(|method| {
-            BASELINES
-                .iter()
-                .position(|&use_| use_ == method.use_)
-                .unwrap_or(BASELINES.len())
-        });
+        methods.sort_by_key(|method| baseline::place(method));
 
         let mut results = Self {
             methods: Vec::new(),
@@ -85,6 +94,7 @@ impl<'a> TaskResults<'a> {
                 family: first.family.clone(),
                 learner: first.learner.clone(),
                 oracle: method.select == Some(SelectBy::Oracle),
+                gated: method.gate,
                 n: scored.len(),
                 metric: main.map(str::to_owned),
                 metrics: metrics(&scored, &rows),
@@ -181,6 +191,7 @@ impl<'a> Rows<'a> {
                         .of_mean(mean(&outcomes.values()).unwrap_or(0.0))
                 };
                 Pair {
+                    seed: self.trials[trial].0.seed,
                     gain: outcomes
                         .0
                         .score()

@@ -58,6 +58,7 @@ fn record(task: &str, method: &str, seed: u64) -> TrialRecord {
         n_features: None,
         ess: None,
         selected: None,
+        gate: None,
         outcomes: None,
         device: "cpu".into(),
         versions: BTreeMap::new(),

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use translearn_diagnostics::negative::Audit;
 
+use super::baseline::is_baseline;
 use crate::Status;
+use crate::spec::is_none_or_default;
 
 /// The results of an experiment in numbers. Wall times are left out: two runs of one plan have the same summary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +26,9 @@ pub struct Summary {
     /// The curves of sweeps and over tasks: those over all tasks first, then those of each task.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<CurveSummary>,
+    /// How often gates were right, for each group of tasks and for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateSummary>,
     /// The trials without scores.
     pub failures: Vec<Failure>,
 }
@@ -65,6 +71,9 @@ pub struct MethodSummary {
     pub learner: Option<String>,
     /// Whether parameters were chosen with the labels that score them: a bound, not a result.
     pub oracle: bool,
+    /// Whether it stands behind a gate.
+    #[serde(default, skip_serializing_if = "is_none_or_default")]
+    pub gated: bool,
     /// Seeds with scores.
     pub n: usize,
     /// The main metric: the first of the specification that the task has.
@@ -89,6 +98,13 @@ pub struct MethodSummary {
     pub ess: Option<f64>,
     /// The grid points that were chosen, the most frequent first.
     pub selected: Vec<Choice>,
+}
+
+impl MethodSummary {
+    /// Whether it is what others are compared with.
+    pub fn is_baseline(&self) -> bool {
+        is_baseline(&self.use_, self.gated)
+    }
 }
 
 /// One metric over the seeds.
@@ -161,6 +177,18 @@ impl Verdict {
     }
 }
 
+/// Gates over a group of tasks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateSummary {
+    /// The group; `None` for tasks without one.
+    pub group: Option<String>,
+    /// The method with the largest mean gain.
+    pub best_method: Option<String>,
+    /// How often the gates were right.
+    #[serde(flatten)]
+    pub audit: Audit,
+}
+
 /// A grid point that was chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
@@ -186,6 +214,9 @@ pub struct OverallSummary {
     pub use_: String,
     /// Whether parameters were chosen with the labels that score them.
     pub oracle: bool,
+    /// Whether it stands behind a gate.
+    #[serde(default, skip_serializing_if = "is_none_or_default")]
+    pub gated: bool,
     /// Tasks with scores.
     pub tasks: usize,
     /// The main metric averaged over the tasks; `None` when one of them is missing.
@@ -206,6 +237,13 @@ pub struct OverallSummary {
     pub negative: usize,
     /// Tasks with neither.
     pub undecided: usize,
+}
+
+impl OverallSummary {
+    /// Whether it is what others are compared with.
+    pub fn is_baseline(&self) -> bool {
+        is_baseline(&self.use_, self.gated)
+    }
 }
 
 /// Curves over one parameter, or over tasks.

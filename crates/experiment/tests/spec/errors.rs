@@ -251,7 +251,7 @@ fn missing_keys_are_named() {
         "set = \"wine-quality-embedded\", domain = \"low-alcohol\"",
         "",
         11,
-        &["needs the key `set` or `file`"],
+        &["needs the key `set`, `file` or `generate`"],
     );
     let error = parse("schema = 1\nname = 'x'\n").unwrap_err().to_string();
     assert!(error.contains("needs the key `task`"), "{error}");
@@ -415,6 +415,37 @@ fn values_of_the_wrong_type_or_size_are_named() {
 
 #[test]
 fn keys_that_do_not_go_together_are_refused() {
+    check(
+        "labelled = { per_class = 3 }",
+        "corrupt_source = { labels = 1.5 }",
+        13,
+        &["`corrupt_source`", "a share of labels in [0, 1], found 1.5"],
+    );
+    let drawn = "generate = { kind = \"two-moons\", angle = 30 }";
+    check(
+        "set = \"wine-quality-embedded\", domain = \"low-alcohol\"",
+        &format!("{drawn}, domain = \"a\""),
+        11,
+        &["rows that are drawn have no set, file, domain"],
+    );
+    check(
+        "set = \"wine-quality-embedded\", domain = \"low-alcohol\"",
+        "generate = { kind = \"two-moon\" }",
+        11,
+        &["two-moons"],
+    );
+    check(
+        "set = \"wine-quality-embedded\", domain = \"low-alcohol\"",
+        "generate = { kind = \"two-moons\", noise = -1.0 }",
+        11,
+        &["`noise`"],
+    );
+    check(
+        "domain = \"high-alcohol\"",
+        "domain = \"high-alcohol\", draw = 2",
+        12,
+        &["goes with `generate`"],
+    );
     check(
         "domain = \"low-alcohol\"",
         "file = \"a.csv\"",

@@ -7,6 +7,7 @@
 )]
 
 mod expansion;
+mod gate;
 mod images;
 mod leakage;
 mod trial;

@@ -1,0 +1,105 @@
+//! Gates beside the methods that stand behind them: how often they were right.
+
+use translearn_diagnostics::negative::{Audited, audit};
+
+use super::task::TaskResults;
+use super::types::GateSummary;
+use crate::plan::PlanFile;
+use crate::spec::MethodSpec;
+use crate::{Status, TrialRecord};
+
+/// Gains up to a point are none.
+const MARGIN: f64 = 0.01;
+
+/// One summary for each group of tasks, in the order of the plan, and where there are several one for all. Of a gated method the same without
+/// a gate tells what the gate kept from it: only pairs of both count.
+pub(super) fn summarise(
+    plan: &PlanFile,
+    tasks: &[TaskResults<'_>],
+    records: &[TrialRecord],
+) -> Vec<GateSummary> {
+    let pairs: Vec<(&MethodSpec, &MethodSpec)> = plan
+        .spec
+        .methods
+        .iter()
+        .filter(|method| method.gate)
+        .filter_map(|gated| Some((gated, without_gate(plan, gated)?)))
+        .collect();
+    let mut groups: Vec<(Option<&str>, Vec<Audited>)> = Vec::new();
+    let mut methods: Vec<&str> = Vec::new();
+    for (number, (task, results)) in plan.spec.tasks.iter().zip(tasks).enumerate() {
+        let group = task.group.as_deref();
+        for &(gated, free) in &pairs {
+            let method = methods
+                .iter()
+                .position(|name| *name == free.name)
+                .unwrap_or_else(|| {
+                    methods.push(&free.name);
+                    methods.len() - 1
+                });
+            let of_gate = records.iter().filter(|record| {
+                record.task == task.name
+                    && record.method == gated.name
+                    && record.status == Status::Ok
+            });
+            for record in of_gate {
+                let Some(decision) = &record.gate else {
+                    continue;
+                };
+                let gains = results.pairs.get(&free.name).into_iter().flatten();
+                let Some(pair) = gains.into_iter().find(|pair| pair.seed == record.seed) else {
+                    continue;
+                };
+                let place = groups.iter().position(|(name, _)| *name == group);
+                let place = place.unwrap_or_else(|| {
+                    groups.push((group, Vec::new()));
+                    groups.len() - 1
+                });
+                // Seeds are other draws of labels: each is a problem of its own.
+                let seed = plan.spec.seeds.iter().position(|seed| *seed == record.seed);
+                groups[place].1.push(Audited {
+                    problem: number * plan.spec.seeds.len() + seed.unwrap_or(0),
+                    method,
+                    verdict: decision.verdict,
+                    belief: decision.belief,
+                    measured: decision.evidence.is_some(),
+                    gain: pair.share(),
+                });
+            }
+        }
+    }
+    let of_group = |name: Option<&str>, decisions: &[Audited]| {
+        let audit = audit(decisions, MARGIN);
+        GateSummary {
+            group: name.map(str::to_owned),
+            best_method: audit
+                .best_method
+                .map(|(method, _)| methods[method].to_owned()),
+            audit,
+        }
+    };
+    let mut summaries: Vec<GateSummary> = groups
+        .iter()
+        .map(|(name, decisions)| of_group(*name, decisions))
+        .collect();
+    if groups.len() > 1 {
+        let all: Vec<Audited> = groups
+            .into_iter()
+            .flat_map(|(_, decisions)| decisions)
+            .collect();
+        summaries.push(of_group(Some("all"), &all));
+    }
+    summaries
+}
+
+/// The same method in the open.
+fn without_gate<'a>(plan: &'a PlanFile, gated: &MethodSpec) -> Option<&'a MethodSpec> {
+    plan.spec.methods.iter().find(|other| {
+        !other.gate
+            && other.use_ == gated.use_
+            && other.learner == gated.learner
+            && other.params == gated.params
+            && other.select == gated.select
+            && other.folds == gated.folds
+    })
+}
