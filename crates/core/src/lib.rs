@@ -21,6 +21,7 @@ mod reweight;
 mod row_order;
 mod scenario;
 pub mod seed;
+pub mod selection;
 mod setters;
 mod subproblem;
 mod transfer;
