@@ -7,4 +7,7 @@ pub mod multiplicity;
 pub mod negative;
 pub mod shift;
 mod standardise;
+pub mod selection;
+pub mod shift;
+mod silhouette;
 pub mod transferability;
