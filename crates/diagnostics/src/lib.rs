@@ -7,6 +7,7 @@ pub mod multiplicity;
 pub mod negative;
 pub mod shift;
 mod standardise;
+pub mod relatedness;
 pub mod selection;
 pub mod shift;
 mod silhouette;

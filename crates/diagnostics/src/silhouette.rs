@@ -1,6 +1,6 @@
 //! The silhouette of rows in classes: how much nearer each is to its own class than to the next one.
 
-use ndarray::{Array1, ArrayView1, Axis};
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 use rayon::prelude::*;
 use translearn_core::distance::squared_distances;
 use translearn_core::{Features, TransferError};
@@ -24,6 +24,19 @@ pub(crate) fn of_features(rows: &Features, classes: &Array1<usize>) -> Result<f6
         })
         .collect::<Result<_, TransferError>>()?;
     Ok(sums.iter().sum::<f64>() / classes.len() as f64)
+}
+
+/// The mean silhouette by given distances, `n x n`.
+pub(crate) fn of_distances(
+    distances: &Array2<f64>,
+    classes: &Array1<usize>,
+) -> Result<f64, TransferError> {
+    let counts = counts(classes)?;
+    let each = distances.outer_iter().enumerate();
+    let sum: f64 = each
+        .map(|(row, distances)| of_row(row, distances, classes, &counts))
+        .sum();
+    Ok(sum / classes.len() as f64)
 }
 
 /// The number of rows of each class, of which there have to be two.
