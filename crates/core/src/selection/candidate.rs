@@ -9,8 +9,8 @@ use crate::{
     TransferMethod, TransferModel, TransferProblem,
 };
 
-/// A fitted model with the rows it is judged by: labelled source rows, and target rows without labels. It holds no label of
-/// the target, so no scorer can see one.
+/// A fitted model with the rows it is judged by: labelled source rows, and target rows without labels. It holds no
+/// label of the target, so no scorer can see one.
 ///
 /// ```
 /// use linfa::DatasetBase;
@@ -48,14 +48,15 @@ pub struct Candidate<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    /// A model with the labelled source rows of a problem and its target rows without a label, both predicted by the model.
+    /// A model with the labelled source rows of a problem and its target rows without a label, both predicted by the
+    /// model.
     ///
-    /// Source rows that the model was fitted on say less than they seem to; [`Candidate::with_source_prediction`] puts what
-    /// cross-validation says of them in place.
+    /// Source rows that the model was fitted on say less than they seem to; [`Candidate::with_source_prediction`] puts
+    /// what cross-validation says of them in place.
     ///
     /// # Errors
-    /// [`TransferError::Empty`] where no target row is without a label; [`TransferError`] of the prediction, and for one
-    /// that does not go with the rows or the label space.
+    /// [`TransferError::Empty`] where no target row is without a label; [`TransferError`] of the prediction, and for
+    /// one that does not go with the rows or the label space.
     pub fn new(
         model: &'a dyn TransferModel,
         problem: &'a TransferProblem,

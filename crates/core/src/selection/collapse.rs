@@ -16,13 +16,13 @@ use crate::Labels;
 /// | [`Collapse::OneValue`] | the values predicted for target rows have less than 10⁻⁶ of the deviation of the source's labels |
 /// | [`Collapse::Uninformed`] | its predictions of source rows agree with their labels no better than relabelled rows do, at a level of 5 % |
 ///
-/// `e^H` is the effective number of classes: two in equal shares count 2. Between two classes a share of 4.5 % is enough. A
-/// target that truly holds one class more rarely than that, and a model that is meant to know nothing of the source, are
-/// refused too; [`TargetScorer::score_checked`](super::TargetScorer::score_checked) scores them.
+/// `e^H` is the effective number of classes: two in equal shares count 2. Between two classes a share of 4.5 % is
+/// enough. A target that truly holds one class more rarely than that, and a model that is meant to know nothing of the
+/// source, are refused too; [`TargetScorer::score_checked`](super::TargetScorer::score_checked) scores them.
 ///
-/// Agreement is the number of rows with the right class, or the covariance with the right value; its mean and variance over
-/// all orders of the labels are exact, and the level is that of a normal distribution. Where so few rows are there that even
-/// right answers would not pass, nothing is refused.
+/// Agreement is the number of rows with the right class, or the covariance with the right value; its mean and variance
+/// over all orders of the labels are exact, and the level is that of a normal distribution. Where so few rows are there
+/// that even right answers would not pass, nothing is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Collapse {
@@ -135,8 +135,8 @@ fn counts(classes: &Array1<usize>, n_classes: usize) -> Vec<f64> {
     counts
 }
 
-/// How far agreement lies above its mean over all orders of the labels, in its standard deviations there; 0 where all orders
-/// agree as much, `None` for labels that are all alike.
+/// How far agreement lies above its mean over all orders of the labels, in its standard deviations there; 0 where all
+/// orders agree as much, `None` for labels that are all alike.
 fn agreement(labels: &Labels, predicted: &Labels) -> Option<f64> {
     let n = labels.len() as f64;
     match (labels, predicted) {

@@ -1,7 +1,8 @@
-//! Which of several fitted models serves the target best, where no target label says so: what a scorer is, and what it may
-//! look at.
+//! Which of several fitted models serves the target best, where no target label says so: what a scorer is, and what it
+//! may look at.
 //!
-//! The scorers themselves are in `translearn-diagnostics`; the trait is here, so that whatever fits models can be given one.
+//! The scorers themselves are in `translearn-diagnostics`; the trait is here, so that whatever fits models can be given
+//! one.
 
 mod candidate;
 mod collapse;
@@ -37,6 +38,9 @@ pub struct ScorerNeeds {
     pub outputs: Outputs,
     /// Probabilities of the classes of target rows.
     pub probabilities: bool,
+    /// Predictions of source rows by models that have not seen them ([`Candidate::with_source_prediction`]): of others
+    /// it says too much good. Nothing can check it.
+    pub held_out: bool,
     /// The method that fitted the model ([`Candidate::with_method`]), to be fitted again.
     pub method: bool,
 }
@@ -61,8 +65,8 @@ impl ScorerInfo {
 
 /// Scores a fitted model for the target without the target's labels.
 ///
-/// Pure: the same candidate and seed give the same score, however often it is asked and on any number of threads. Scores of
-/// one scorer can be compared over models of one problem, and nothing else.
+/// Pure: the same candidate and seed give the same score, however often it is asked and on any number of threads.
+/// Scores of one scorer can be compared over models of one problem, and nothing else.
 pub trait TargetScorer: Debug + Send + Sync {
     /// What the scorer declares.
     fn info(&self) -> &'static ScorerInfo;

@@ -50,6 +50,7 @@ static MEAN: ScorerInfo = ScorerInfo {
     needs: ScorerNeeds {
         outputs: Outputs::Classification,
         probabilities: true,
+        held_out: false,
         method: false,
     },
     reference: "",

@@ -9,19 +9,20 @@ use crate::silhouette;
 
 /// Tasks joined in pairs of groups, the nearest first: average linkage.
 ///
-/// *When.* Tasks fall into groups that share a model, as Bakker and Heskes' do, and neither the groups nor their number is known.
-/// [`TransferGraph::distances`](super::TransferGraph::distances) makes distances of measured transfer.
+/// *When.* Tasks fall into groups that share a model, as Bakker and Heskes' do, and neither the groups nor their number
+/// is known. [`TransferGraph::distances`](super::TransferGraph::distances) makes distances of measured transfer.
 ///
 /// # Formula
 ///
 /// $$d(A, B) = \frac{1}{|A|\,|B|} \sum_{i \in A} \sum_{j \in B} d_{ij}$$
 ///
-/// The two groups of the least distance become one, `n − 1` times; the first of equals, by the numbers of the groups. Heights
-/// never fall.
+/// The two groups of the least distance become one, `n − 1` times; the first of equals, by the numbers of the groups.
+/// Heights never fall.
 ///
 /// # Shapes and cost
 ///
-/// Distances `n x n`, of which the mean of both triangles counts and the diagonal is not read. O(n³); for some hundred tasks.
+/// Distances `n x n`, of which the mean of both triangles counts and the diagonal is not read. O(n³); for some hundred
+/// tasks.
 ///
 /// # Errors
 ///
@@ -45,17 +46,17 @@ use crate::silhouette;
 ///
 /// # Source
 ///
-/// Sokal, Michener, *A statistical method for evaluating systematic relationships*, University of Kansas Science Bulletin 38,
-/// 1958; the choice of the cut: Rousseeuw, *Silhouettes*, Journal of Computational and Applied Mathematics 20, 1987,
-/// doi:10.1016/0377-0427(87)90125-7; groups of tasks: Bakker, Heskes, *Task clustering and gating for Bayesian multitask
-/// learning*, JMLR 4, 2003.
+/// Sokal, Michener, *A statistical method for evaluating systematic relationships*, University of Kansas Science
+/// Bulletin 38, 1958; the choice of the cut: Rousseeuw, *Silhouettes*, Journal of Computational and Applied Mathematics
+/// 20, 1987, doi:10.1016/0377-0427(87)90125-7; groups of tasks: Bakker, Heskes, *Task clustering and gating for
+/// Bayesian multitask learning*, JMLR 4, 2003.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dendrogram {
     merges: Vec<Merge>,
 }
 
-/// Two groups that become one. Groups below the number of tasks are single tasks; the `k`-th merge makes the group of that
-/// number plus `k`.
+/// Two groups that become one. Groups below the number of tasks are single tasks; the `k`-th merge makes the group of
+/// that number plus `k`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Merge {
     /// The group of the lower number.
@@ -137,7 +138,8 @@ impl Dendrogram {
         leaves
     }
 
-    /// The group of each task when the highest merges are undone until there are `n_groups`; numbered by their first tasks.
+    /// The group of each task when the highest merges are undone until there are `n_groups`; numbered by their first
+    /// tasks.
     ///
     /// # Errors
     /// [`TransferError::InvalidParameter`] for no group or more than there are tasks.
@@ -165,11 +167,12 @@ impl Dendrogram {
         Ok(groups)
     }
 
-    /// The cut whose groups lie furthest apart for their size, by the mean silhouette of the distances, and that silhouette:
-    /// between 2 groups and one less than there are tasks; the fewest of equals.
+    /// The cut whose groups lie furthest apart for their size, by the mean silhouette of the distances, and that
+    /// silhouette: between 2 groups and one less than there are tasks; the fewest of equals.
     ///
     /// # Errors
-    /// [`TransferError::LengthMismatch`] for distances of another number of tasks, [`TransferError::TooFewRows`] below three.
+    /// [`TransferError::LengthMismatch`] for distances of another number of tasks, [`TransferError::TooFewRows`] below
+    /// three.
     pub fn best_cut(&self, distances: &Array2<f64>) -> Result<(Array1<usize>, f64), TransferError> {
         check_pairs("the distances", distances, 3)?;
         let n = self.n_tasks();

@@ -7,19 +7,19 @@ use translearn_core::{TransferError, setters};
 
 use super::{TransferGraph, check_finite};
 
-/// The transfer function: a smooth function on the graph of tasks that is fitted to the parameters of the known ones and read
-/// at a new one, whose place follows from how much a few known tasks helped it.
+/// The transfer function: a smooth function on the graph of tasks that is fitted to the parameters of the known ones
+/// and read at a new one, whose place follows from how much a few known tasks helped it.
 ///
-/// *When.* Many known tasks and a new one with few rows. What it gives is the mean of a prior: start from it, or shrink towards
-/// it ([`TransferMeasurement::fit`](super::TransferMeasurement::fit)).
+/// *When.* Many known tasks and a new one with few rows. What it gives is the mean of a prior: start from it, or shrink
+/// towards it ([`TransferMeasurement::fit`](super::TransferMeasurement::fit)).
 ///
 /// # Formula
 ///
 /// $$f = U c, \qquad \min_c \sum_{i \text{ known}} \lVert f_i - \theta_i \rVert^2 + \lambda \lVert c \rVert^2 + \gamma \sum_k \lambda_k \lVert c_k \rVert^2$$
 ///
 /// with the coordinates `U` of the graph of all tasks, the new one among them, and their eigenvalues `λ_k`
-/// ([`TransferGraph`]). With all coordinates, `Σ λ_k ‖c_k‖² = ½ Σ_ij W_ij ‖f_i − f_j‖²` and `‖c‖² = Σ_i D_ii ‖f_i‖²`, so that the
-/// new task gets `γ / (γ + λ)` times the mean of its neighbours' values, weighted by its gains.
+/// ([`TransferGraph`]). With all coordinates, `Σ λ_k ‖c_k‖² = ½ Σ_ij W_ij ‖f_i − f_j‖²` and `‖c‖² = Σ_i D_ii ‖f_i‖²`,
+/// so that the new task gets `γ / (γ + λ)` times the mean of its neighbours' values, weighted by its gains.
 ///
 /// # Parameters
 ///
@@ -35,8 +35,8 @@ use super::{TransferGraph, check_finite};
 ///
 /// # Errors
 ///
-/// [`TransferError::LengthMismatch`], [`TransferError::NotFinite`], and [`TransferError::InvalidParameter`] for a parameter
-/// outside its range, a task that the graph does not have and one that is named twice.
+/// [`TransferError::LengthMismatch`], [`TransferError::NotFinite`], and [`TransferError::InvalidParameter`] for a
+/// parameter outside its range, a task that the graph does not have and one that is named twice.
 ///
 /// # Example
 ///
@@ -58,8 +58,9 @@ use super::{TransferGraph, check_finite};
 /// Eaton, desJardins, Lane, ECML PKDD 2008, doi:10.1007/978-3-540-87479-9_39; functions on graphs: Belkin, Niyogi,
 /// Sindhwani, *Manifold regularization*, JMLR 7, 2006.
 ///
-/// *Where we differ.* The paper's functions are made of eigenvectors `v` of the normalised Laplacian, of which the smoothest
-/// grows with a task's degree; of `u = D^{−1/2} v` it is constant, so that a prior is a mean of its neighbours.
+/// *Where we differ.* The paper's functions are made of eigenvectors `v` of the normalised Laplacian, of which the
+/// smoothest grows with a task's degree; of `u = D^{−1/2} v` it is constant, so that a prior is a mean of its
+/// neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TransferFunction {
@@ -88,9 +89,9 @@ setters!(TransferFunction {
 });
 
 impl TransferFunction {
-    /// Parameters for a new task, from its gains by known ones, `(task, gain)`, with gains in units of the graph's largest
-    /// weight or of their own: only their ratios count for the place among neighbours. `None` where no gain is above 0: the
-    /// task is isolated, so do not transfer.
+    /// Parameters for a new task, from its gains by known ones, `(task, gain)`, with gains in units of the graph's
+    /// largest weight or of their own: only their ratios count for the place among neighbours. `None` where no gain is
+    /// above 0: the task is isolated, so do not transfer.
     ///
     /// # Errors
     /// See the type.

@@ -5,16 +5,17 @@ use translearn_core::{Features, Labelled, Labels, Sample, TransferError, check_s
 
 /// The cosines between the gradients of the tasks' losses at one point, for a linear model that all share.
 ///
-/// *When.* A first look at many tasks, one gradient each instead of a fit a pair. It is the affinity at that point alone: near a
-/// task's optimum its gradient is mostly noise, and two tasks that agree far from both optima may part later. Take a point that
-/// stands for where training begins, such as the pooled model or 0.
+/// *When.* A first look at many tasks, one gradient each instead of a fit a pair. It is the affinity at that point
+/// alone: near a task's optimum its gradient is mostly noise, and two tasks that agree far from both optima may part
+/// later. Take a point that stands for where training begins, such as the pooled model or 0.
 ///
 /// # Formula
 ///
 /// $$A_{ij} = \frac{g_i^\top g_j}{\lVert g_i \rVert\, \lVert g_j \rVert}, \qquad g_i = \frac{1}{n_i} X_i^\top (\mu(X_i w) - y_i)$$
 ///
-/// with `μ(z) = z` for values, whose loss is half the squared error, and `μ(z) = 1 / (1 + e^{−z})` for the classes 0 and 1, whose
-/// loss is the logistic one. A gradient of 0 is alike to none: its row is 0. For an intercept give a constant column.
+/// with `μ(z) = z` for values, whose loss is half the squared error, and `μ(z) = 1 / (1 + e^{−z})` for the classes 0
+/// and 1, whose loss is the logistic one. A gradient of 0 is alike to none: its row is 0. For an intercept give a
+/// constant column.
 ///
 /// # Shapes and cost
 ///
@@ -22,8 +23,8 @@ use translearn_core::{Features, Labelled, Labels, Sample, TransferError, check_s
 ///
 /// # Errors
 ///
-/// [`TransferError::Empty`] for no task or one without rows, [`TransferError::FeatureMismatch`] between tasks and for a point of another
-/// length, [`TransferError::UnknownClass`] for a class above 1, [`TransferError::NotFinite`].
+/// [`TransferError::Empty`] for no task or one without rows, [`TransferError::FeatureMismatch`] between tasks and for a
+/// point of another length, [`TransferError::UnknownClass`] for a class above 1, [`TransferError::NotFinite`].
 ///
 /// # Example
 ///
@@ -47,11 +48,12 @@ use translearn_core::{Features, Labelled, Labels, Sample, TransferError, check_s
 ///
 /// # Source
 ///
-/// Yu, Kumar, Gupta, Levine, Hausman, Finn, *Gradient surgery for multi-task learning*, NeurIPS 2020; gradients as affinity:
-/// Fifty, Amid, Zhao, Yu, Anil, Finn, *Efficiently identifying task groupings for multi-task learning*, NeurIPS 2021.
+/// Yu, Kumar, Gupta, Levine, Hausman, Finn, *Gradient surgery for multi-task learning*, NeurIPS 2020; gradients as
+/// affinity: Fifty, Amid, Zhao, Yu, Anil, Finn, *Efficiently identifying task groupings for multi-task learning*,
+/// NeurIPS 2021.
 ///
-/// *Where we differ.* Fifty et al. take the change of one task's loss after a step of another, along a training; this is its
-/// first order, at one point and without the lengths.
+/// *Where we differ.* Fifty et al. take the change of one task's loss after a step of another, along a training; this
+/// is its first order, at one point and without the lengths.
 pub fn gradient_affinity(
     tasks: &[Labelled<'_>],
     point: ArrayView1<'_, f64>,

@@ -6,19 +6,20 @@ use serde::{Deserialize, Serialize};
 use translearn_core::linalg::{cholesky, gram, matmul};
 use translearn_core::{Features, Labelled, TransferError, check_same_features, seed, setters};
 
-/// Measures how much each task helps each other one: a ridge regression is shrunk towards the other task's weights, and tried
-/// on rows of its own task that it was not fitted on.
+/// Measures how much each task helps each other one: a ridge regression is shrunk towards the other task's weights, and
+/// tried on rows of its own task that it was not fitted on.
 ///
-/// *When.* Tasks over one feature space with values as labels, of which it is not known which are related. Rows that will score
-/// anything later must not be among those given.
+/// *When.* Tasks over one feature space with values as labels, of which it is not known which are related. Rows that
+/// will score anything later must not be among those given.
 ///
 /// # Formula
 ///
 /// $$t_{ij} = 1 - \frac{\sum_f \lVert y_f - \hat y_f(\theta_i) \rVert^2}{\sum_f \lVert y_f - \hat y_f(0) \rVert^2}, \qquad
 ///   \hat\theta(\theta_0) = \arg\min_\theta \lVert y - X \theta - b \rVert^2 + \lambda \lVert \theta - \theta_0 \rVert^2$$
 ///
-/// over the folds `f` of task `j`, each predicted by the regression on the others; `θ_i` is the weights of the regression on all
-/// rows of task `i`, shrunk towards 0. The intercept `b` is free. Below 0 the other task does harm; the diagonal is 0.
+/// over the folds `f` of task `j`, each predicted by the regression on the others; `θ_i` is the weights of the
+/// regression on all rows of task `i`, shrunk towards 0. The intercept `b` is free. Below 0 the other task does harm;
+/// the diagonal is 0.
 ///
 /// # Steps
 ///
@@ -34,7 +35,8 @@ use translearn_core::{Features, Labelled, TransferError, check_same_features, se
 ///
 /// # Shapes and cost
 ///
-/// n tasks with d columns and m rows each: O(n k (m d² + d³) + n² k (m d + d²)) for k folds. Sparse rows are made dense.
+/// n tasks with d columns and m rows each: O(n k (m d² + d³) + n² k (m d + d²)) for k folds. Sparse rows are made
+/// dense.
 ///
 /// # Errors
 ///
@@ -66,8 +68,8 @@ use translearn_core::{Features, Labelled, TransferError, check_same_features, se
 ///
 /// # Source
 ///
-/// Eaton, desJardins, Lane, *Modeling transfer relationships between learning tasks for improved inductive transfer*, ECML
-/// PKDD 2008, doi:10.1007/978-3-540-87479-9_39.
+/// Eaton, desJardins, Lane, *Modeling transfer relationships between learning tasks for improved inductive transfer*,
+/// ECML PKDD 2008, doi:10.1007/978-3-540-87479-9_39.
 ///
 /// *Where we differ.* The paper's models are logistic regressions and its gains are of accuracy.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -175,8 +177,8 @@ impl TransferMeasurement {
         Ok(MeasuredTransfer { gains, parameters })
     }
 
-    /// The ridge regression of a task that is shrunk towards given weights, as [`TransferFunction`](super::TransferFunction) gives
-    /// them; towards 0 for those alone.
+    /// The ridge regression of a task that is shrunk towards given weights, as
+    /// [`TransferFunction`](super::TransferFunction) gives them; towards 0 for those alone.
     ///
     /// # Errors
     /// As [`TransferMeasurement::measure`], and [`TransferError::FeatureMismatch`] for weights of another length.

@@ -1,5 +1,5 @@
-//! Which tasks help each other: transfer between all pairs of tasks, measured; the graph it makes, and where a new task stands
-//! in it; groups of tasks.
+//! Which tasks help each other: transfer between all pairs of tasks, measured; the graph it makes, and where a new task
+//! stands in it; groups of tasks.
 //!
 //! | | |
 //! |---|---|

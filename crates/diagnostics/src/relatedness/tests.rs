@@ -19,7 +19,8 @@ fn normal(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
     Array2::from_shape_simple_fn((rows, columns), || rng.normal())
 }
 
-/// Tasks whose weights are those of their group, nearly: even tasks are one group, odd ones the other, with the other sign.
+/// Tasks whose weights are those of their group, nearly: even tasks are one group, odd ones the other, with the other
+/// sign.
 fn tasks(n: usize, rows: usize, d: usize, seed: u64) -> Vec<Labelled<'static>> {
     let of_group = normal(1, d, seed).remove_axis(Axis(0));
     (0..n)
@@ -146,7 +147,8 @@ proptest! {
         }
     }
 
-    /// With all coordinates the function is the minimum of the sum it stands for, and the new task the mean of its neighbours.
+    /// With all coordinates the function is the minimum of the sum it stands for, and the new task the mean of its
+    /// neighbours.
     #[test]
     fn the_transfer_function_is_the_minimum_of_its_sum(n in 2_usize..8, seed: u64, lambda in 0.01_f64..1.0, gamma in 0.01_f64..1.0) {
         let graph = TransferGraph::new(&gains(n, seed)).unwrap();
@@ -314,8 +316,8 @@ fn kinds_of_tasks_are_found() {
     assert!(prior.dot(&measured.parameters.row(3)) > 0.0);
 }
 
-/// A new task of six rows starts from where the graph puts it, from nothing, or from the tasks across: on rows that took no part
-/// in any of it.
+/// A new task of six rows starts from where the graph puts it, from nothing, or from the tasks across: on rows that
+/// took no part in any of it.
 #[test]
 fn a_new_task_gains_along_the_edges_and_loses_across() {
     let known = tasks(9, 12, 4, 1);

@@ -8,8 +8,8 @@ use super::PROBABILITIES;
 
 /// Prediction entropy: how sure the model is of target rows, on average.
 ///
-/// *When.* Checkpoints or grid points of one method whose classes lie apart in the target. Being sure is not being right: a
-/// penalty so weak that all answers are sure wins. Do not use it across learners.
+/// *When.* Checkpoints or grid points of one method whose classes lie apart in the target. Being sure is not being
+/// right: a penalty so weak that all answers are sure wins. Do not use it across learners.
 ///
 /// # Formula
 ///
@@ -50,7 +50,8 @@ use super::PROBABILITIES;
 ///
 /// # Source
 ///
-/// Morerio, Cavazza, Murino, *Minimal-entropy correlation alignment for unsupervised deep domain adaptation*, ICLR 2018.
+/// Morerio, Cavazza, Murino, *Minimal-entropy correlation alignment for unsupervised deep domain adaptation*, ICLR
+/// 2018.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PredictionEntropy;
 
@@ -73,8 +74,8 @@ impl TargetScorer for PredictionEntropy {
 
 /// Information maximisation: how much a row tells about its class by the model's own answers.
 ///
-/// *When.* As [`PredictionEntropy`], which it keeps from calling everything one class, where the target's classes have about
-/// equal shares; of targets with few rows in some classes it prefers wrong answers.
+/// *When.* As [`PredictionEntropy`], which it keeps from calling everything one class, where the target's classes have
+/// about equal shares; of targets with few rows in some classes it prefers wrong answers.
 ///
 /// # Formula
 ///
@@ -113,9 +114,9 @@ impl TargetScorer for PredictionEntropy {
 ///
 /// # Source
 ///
-/// Shi, Sha, *Information-theoretical learning of discriminative clusters for unsupervised domain adaptation*, ICML 2012; as
-/// a score: Musgrave, Belongie, Lim, *Three new validators and a large-scale benchmark ranking for unsupervised domain
-/// adaptation*, arXiv:2208.07360.
+/// Shi, Sha, *Information-theoretical learning of discriminative clusters for unsupervised domain adaptation*, ICML
+/// 2012; as a score: Musgrave, Belongie, Lim, *Three new validators and a large-scale benchmark ranking for
+/// unsupervised domain adaptation*, arXiv:2208.07360.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct InformationMaximization;
 

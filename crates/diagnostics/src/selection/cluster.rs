@@ -7,16 +7,16 @@ use crate::silhouette;
 
 /// The class-cluster score: the silhouette of target rows with the classes that the model gives them.
 ///
-/// *When.* Classes that are clusters of the target's features, and borders that the methods move; the features should be those
-/// the model sees, [`Candidate::with_representation`]. Candidates with representations of their own can score high by
-/// pulling any rows together.
+/// *When.* Classes that are clusters of the target's features, and borders that the methods move; the features should
+/// be those the model sees, [`Candidate::with_representation`]. Candidates with representations of their own can score
+/// high by pulling any rows together.
 ///
 /// # Formula
 ///
 /// $$\frac1n \sum_i \frac{b_i - a_i}{\max(a_i, b_i)}$$
 ///
-/// with the mean Euclidean distance `a` of a row to the others of its class, and the least, over the other classes, of its mean
-/// distance to their rows, `b`; 0 for a row alone in its class. Between −1 and 1.
+/// with the mean Euclidean distance `a` of a row to the others of its class, and the least, over the other classes, of
+/// its mean distance to their rows, `b`; 0 for a row alone in its class. Between −1 and 1.
 ///
 /// # Shapes and cost
 ///
@@ -50,11 +50,11 @@ use crate::silhouette;
 /// # Source
 ///
 /// Rousseeuw, *Silhouettes: a graphical aid to the interpretation and validation of cluster analysis*, Journal of
-/// Computational and Applied Mathematics 20, 1987, doi:10.1016/0377-0427(87)90125-7; as a score of adaptation: Musgrave,
-/// Belongie, Lim, arXiv:2208.07360.
+/// Computational and Applied Mathematics 20, 1987, doi:10.1016/0377-0427(87)90125-7; as a score of adaptation:
+/// Musgrave, Belongie, Lim, arXiv:2208.07360.
 ///
-/// *Where we differ.* pytorch-adapt compares the model's classes with those of k-means by the adjusted mutual information,
-/// which k-means draws at random.
+/// *Where we differ.* pytorch-adapt compares the model's classes with those of k-means by the adjusted mutual
+/// information, which k-means draws at random.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ClassCluster;
 
@@ -64,6 +64,7 @@ static INFO: ScorerInfo = ScorerInfo {
     needs: ScorerNeeds {
         outputs: Outputs::Classification,
         probabilities: false,
+        held_out: false,
         method: false,
     },
     reference: "Rousseeuw. Silhouettes: a graphical aid to the interpretation and validation of cluster analysis. Journal of Computational and Applied Mathematics 20, 1987. doi:10.1016/0377-0427(87)90125-7",

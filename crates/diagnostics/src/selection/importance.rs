@@ -14,9 +14,9 @@ use super::losses;
 
 /// Importance-weighted validation: the loss on source rows, each weighted by how much likelier it is in the target.
 ///
-/// *When.* P(X) differs, P(Y | X) does not, and the target lies within the source. The source rows should be predicted by models
-/// that have not seen them ([`Candidate::with_source_prediction`]). If the classes mean something else in the target, the score
-/// does not see it, for it sees no target row's answer.
+/// *When.* P(X) differs, P(Y | X) does not, and the target lies within the source. The source rows should be predicted
+/// by models that have not seen them ([`Candidate::with_source_prediction`]). If the classes mean something else in the
+/// target, the score does not see it, for it sees no target row's answer.
 ///
 /// # Formula
 ///
@@ -68,8 +68,8 @@ use super::losses;
 ///
 /// Sugiyama, Krauledat, Müller, *Covariate shift adaptation by importance weighted cross validation*, JMLR 8, 2007.
 ///
-/// *Where we differ.* The sum of the weights takes the place of the number of rows, as an estimated ratio has another scale
-/// than the true one.
+/// *Where we differ.* The sum of the weights takes the place of the number of rows, as an estimated ratio has another
+/// scale than the true one.
 #[derive(Debug, Clone)]
 pub struct ImportanceWeighted {
     weighter: Ratio,
@@ -77,17 +77,17 @@ pub struct ImportanceWeighted {
 
 /// Deep embedded validation: the importance-weighted risk with the weights, whose mean is known, as control variate.
 ///
-/// *When.* As [`ImportanceWeighted`], where few rows carry most of the weight. The ratio is that of the features which the model
-/// makes of the rows, where it makes any ([`Candidate::with_representation`]).
+/// *When.* As [`ImportanceWeighted`], where few rows carry most of the weight. The ratio is that of the features which
+/// the model makes of the rows, where it makes any ([`Candidate::with_representation`]).
 ///
 /// # Formula
 ///
 /// $$\hat R = \overline{w \ell} + \eta\, \bar w - \eta, \qquad \eta = -\frac{\operatorname{Cov}(w \ell, w)}{\operatorname{Var}(w)}, \qquad
 ///   \text{score} = -\hat R$$
 ///
-/// with weights, losses and rows as in [`ImportanceWeighted`], the weights as they were estimated. Where the mean of true
-/// weights, 1, is met, nothing is corrected; `R̂` may lie outside the range of the loss. The variance that is left is
-/// `(1 − ρ²) Var(w ℓ) / n` with the correlation `ρ` of `wℓ` and `w`: see [`Dev::risk`].
+/// with weights, losses and rows as in [`ImportanceWeighted`], the weights as they were estimated. Where the mean of
+/// true weights, 1, is met, nothing is corrected; `R̂` may lie outside the range of the loss. The variance that is left
+/// is `(1 − ρ²) Var(w ℓ) / n` with the correlation `ρ` of `wℓ` and `w`: see [`Dev::risk`].
 ///
 /// # Parameters
 ///
@@ -127,8 +127,8 @@ pub struct ImportanceWeighted {
 ///
 /// You, Wang, Long, Jordan, *Towards accurate model selection in deep unsupervised domain adaptation*, ICML 2019.
 ///
-/// *Where we differ.* The loss is whether a class is wrong; the authors' code takes the cross-entropy, which one sure row with
-/// a large weight decides, and skada splits the source anew whenever it is asked unless it is given a seed.
+/// *Where we differ.* The loss is whether a class is wrong; the authors' code takes the cross-entropy, which one sure
+/// row with a large weight decides, and skada splits the source anew whenever it is asked unless it is given a seed.
 #[derive(Debug, Clone)]
 pub struct Dev {
     weighter: Ratio,
@@ -170,6 +170,7 @@ setters!(Dev {
 const NEEDS: ScorerNeeds = ScorerNeeds {
     outputs: Outputs::Both,
     probabilities: false,
+    held_out: true,
     method: false,
 };
 

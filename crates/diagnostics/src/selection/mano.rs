@@ -9,8 +9,8 @@ use super::PROBABILITIES;
 
 /// MaNo: the norm of the matrix of answers, in which sure rows count more than the mean entropy lets them.
 ///
-/// *When.* As [`PredictionEntropy`](super::PredictionEntropy); made for networks that are too sure of rows they do not know,
-/// for whose logits the exponential is replaced by the start of its series.
+/// *When.* As [`PredictionEntropy`](super::PredictionEntropy); made for networks that are too sure of rows they do not
+/// know, for whose logits the exponential is replaced by the start of its series.
 ///
 /// # Formula
 ///
@@ -61,10 +61,10 @@ use super::PROBABILITIES;
 /// Xie, Odonnat, Feofanov, Deng, Zhang, An, *MaNo: exploiting matrix norm for unsupervised accuracy estimation under
 /// distribution shifts*, NeurIPS 2024.
 ///
-/// *Where we differ.* The paper takes a network's logits as they are; what is known here are probabilities, so the part of
-/// the logits that no probability depends on is chosen, as mean 0. The authors' code and skada take each row's least
-/// `1 + q + q²/2` away before they normalise, which makes all answers between two classes equally sure; the paper does not.
-/// skada 0.6 shifts the logits in place while it computes `Φ`, so that its series sees others than it was given.
+/// *Where we differ.* The paper takes a network's logits as they are; what is known here are probabilities, so the part
+/// of the logits that no probability depends on is chosen, as mean 0. The authors' code and skada take each row's least
+/// `1 + q + q²/2` away before they normalise, which makes all answers between two classes equally sure; the paper does
+/// not. skada 0.6 shifts the logits in place while it computes `Φ`, so that its series sees others than it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MaNo {

@@ -9,15 +9,15 @@ use super::check_pairs;
 
 /// MixVal: target rows are mixed in pairs, and the mixture should be what its larger part is.
 ///
-/// *When.* Any classifier on vectors, with or without probabilities. Pairs of one class ask whether classes are closed, pairs
-/// of two whether borders run in between them rather than through them.
+/// *When.* Any classifier on vectors, with or without probabilities. Pairs of one class ask whether classes are closed,
+/// pairs of two whether borders run in between them rather than through them.
 ///
 /// # Formula
 ///
 /// $$\tfrac12 \sum_{g} \frac{1}{|P_g|} \sum_{(i, j) \in P_g} \bigl[\hat y(\alpha x_i + (1 - \alpha) x_j) = \hat y(x_i)\bigr]$$
 ///
-/// with the pairs `P_g` of one class and those of two, by the model's own answers. Where there are none of a kind, the other
-/// kind alone is the score. Between 0 and 1.
+/// with the pairs `P_g` of one class and those of two, by the model's own answers. Where there are none of a kind, the
+/// other kind alone is the score. Between 0 and 1.
 ///
 /// # Steps
 ///
@@ -37,8 +37,8 @@ use super::check_pairs;
 ///
 /// # Errors
 ///
-/// [`TransferError::Unsupported`] for values, [`TransferError::NotVectors`] for images, [`TransferError::TooFewRows`] for a
-/// single row, [`TransferError::InvalidParameter`], and those of the prediction.
+/// [`TransferError::Unsupported`] for values, [`TransferError::NotVectors`] for images, [`TransferError::TooFewRows`]
+/// for a single row, [`TransferError::InvalidParameter`], and those of the prediction.
 ///
 /// # Example
 ///
@@ -62,12 +62,12 @@ use super::check_pairs;
 ///
 /// # Source
 ///
-/// Hu, Liang, Liew, Xue, Bai, Wang, *Mixed samples as probes for unsupervised model selection in domain adaptation*, NeurIPS
-/// 2023.
+/// Hu, Liang, Liew, Xue, Bai, Wang, *Mixed samples as probes for unsupervised model selection in domain adaptation*,
+/// NeurIPS 2023.
 ///
 /// *Where we differ.* The paper ranks all candidates by either kind of pair and takes the mean rank; a score that is a
-/// function of one candidate takes the mean of the two shares. Its code pairs the rows of a batch from both ends; here no row
-/// meets itself.
+/// function of one candidate takes the mean of the two shares. Its code pairs the rows of a batch from both ends; here
+/// no row meets itself.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MixVal {
@@ -91,6 +91,7 @@ static INFO: ScorerInfo = ScorerInfo {
     needs: ScorerNeeds {
         outputs: Outputs::Classification,
         probabilities: false,
+        held_out: false,
         method: false,
     },
     reference: "Hu, Liang, Liew, Xue, Bai, Wang. Mixed samples as probes for unsupervised model selection in domain adaptation. NeurIPS 2023",

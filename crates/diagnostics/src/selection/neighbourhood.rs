@@ -10,8 +10,8 @@ use super::{PROBABILITIES, check_pairs};
 
 /// Soft neighbourhood density: how many other target rows the model answers alike, softly counted.
 ///
-/// *When.* Checkpoints or grid points of one method, many classes. It rises as answers come to lie in few dense groups, be
-/// these the classes or not, so it needs the guard against collapse more than others.
+/// *When.* Checkpoints or grid points of one method, many classes. It rises as answers come to lie in few dense groups,
+/// be these the classes or not, so it needs the guard against collapse more than others.
 ///
 /// # Formula
 ///
@@ -57,8 +57,8 @@ use super::{PROBABILITIES, check_pairs};
 ///
 /// # Source
 ///
-/// Saito, Kim, Teterwak, Sclaroff, Darrell, Saenko, *Tune it the right way: unsupervised validation of domain adaptation via
-/// soft neighborhood density*, ICCV 2021, doi:10.1109/ICCV48922.2021.00905.
+/// Saito, Kim, Teterwak, Sclaroff, Darrell, Saenko, *Tune it the right way: unsupervised validation of domain
+/// adaptation via soft neighborhood density*, ICCV 2021, doi:10.1109/ICCV48922.2021.00905.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SoftNeighbourhoodDensity {

@@ -5,11 +5,11 @@ use translearn_core::{Outputs, TransferError};
 
 use super::losses;
 
-/// Reverse validation, or circular validation: the method is fitted again from the target, with the model's answers as labels,
-/// to the source, whose labels then tell how much came back.
+/// Reverse validation, or circular validation: the method is fitted again from the target, with the model's answers as
+/// labels, to the source, whose labels then tell how much came back.
 ///
-/// *When.* Any method that needs no target labels, classes or values. It costs a second fit. Errors that cancel on the way
-/// back are not seen: two classes that change places come back as they were.
+/// *When.* Any method that needs no target labels, classes or values. It costs a second fit. Errors that cancel on the
+/// way back are not seen: two classes that change places come back as they were.
 ///
 /// # Formula
 ///
@@ -19,13 +19,13 @@ use super::losses;
 ///
 /// # Shapes and cost
 ///
-/// One fit with the domains exchanged, on all labelled source rows and all target rows without a label; several sources come
-/// back as one. The seed is that of the first fit.
+/// One fit with the domains exchanged, on all labelled source rows and all target rows without a label; several sources
+/// come back as one. The seed is that of the first fit.
 ///
 /// # Errors
 ///
-/// [`TransferError::Unsupported`] for a candidate that does not know its method, and for a method that needs target labels;
-/// those of the fit.
+/// [`TransferError::Unsupported`] for a candidate that does not know its method, and for a method that needs target
+/// labels; those of the fit.
 ///
 /// # Example
 ///
@@ -51,12 +51,12 @@ use super::losses;
 /// # Source
 ///
 /// Zhong, Fan, Yang, Verscheure, Ren, *Cross validation framework to choose amongst models and datasets for transfer
-/// learning*, ECML PKDD 2010, doi:10.1007/978-3-642-15939-8_35; Bruzzone, Marconcini, *Domain adaptation problems: a DASVM
-/// classification technique and a circular validation strategy*, IEEE TPAMI 32(5), 2010, doi:10.1109/TPAMI.2009.57; Ganin et
-/// al., *Domain-adversarial training of neural networks*, JMLR 17, 2016.
+/// learning*, ECML PKDD 2010, doi:10.1007/978-3-642-15939-8_35; Bruzzone, Marconcini, *Domain adaptation problems: a
+/// DASVM classification technique and a circular validation strategy*, IEEE TPAMI 32(5), 2010,
+/// doi:10.1109/TPAMI.2009.57; Ganin et al., *Domain-adversarial training of neural networks*, JMLR 17, 2016.
 ///
-/// *Where we differ.* Zhong et al. and Ganin et al. validate in folds of the source; here the first model has seen all source
-/// labels that the way back is scored by, as in Bruzzone and Marconcini.
+/// *Where we differ.* Zhong et al. and Ganin et al. validate in folds of the source; here the first model has seen all
+/// source labels that the way back is scored by, as in Bruzzone and Marconcini.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReverseValidation;
 
@@ -66,6 +66,7 @@ static INFO: ScorerInfo = ScorerInfo {
     needs: ScorerNeeds {
         outputs: Outputs::Both,
         probabilities: false,
+        held_out: false,
         method: true,
     },
     reference: "Zhong, Fan, Yang, Verscheure, Ren. Cross validation framework to choose amongst models and datasets for transfer learning. ECML PKDD 2010. doi:10.1007/978-3-642-15939-8_35",

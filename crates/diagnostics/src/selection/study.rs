@@ -24,8 +24,8 @@ struct Known {
     truth: Array1<usize>,
 }
 
-/// What differs between the domains: where the rows lie, their axes, their scales, the shares of the classes, or the place of
-/// each class.
+/// What differs between the domains: where the rows lie, their axes, their scales, the shares of the classes, or the
+/// place of each class.
 const SHIFTS: [&str; 5] = ["moved", "turned", "scaled", "label shift", "conditional"];
 
 impl Known {

@@ -140,8 +140,8 @@ proptest! {
     }
 }
 
-/// Of true weights, the standard error is that of the estimates over repeated samples, and the control variate earns its
-/// name.
+/// Of true weights, the standard error is that of the estimates over repeated samples, and the control variate earns
+/// its name.
 #[test]
 fn the_standard_error_of_dev_is_that_of_its_estimates() {
     let runs: Vec<(Risk, f64)> = (0..400)
@@ -369,7 +369,8 @@ fn every_scorer_stands_in_the_table_under_its_name() {
     }
 }
 
-/// skada and scikit-learn, within what rounding, the tolerance of their logistic regression and the ends of their sums leave.
+/// skada and scikit-learn, within what rounding, the tolerance of their logistic regression and the ends of their sums
+/// leave.
 #[test]
 fn scores_are_those_of_skada() {
     let fixture: serde_json::Value = serde_json::from_str(include_str!(
