@@ -90,7 +90,7 @@ pub struct TrialRecord {
 /// How a grid was decided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Selected {
-    /// `source-cv`, `importance-weighted` or `oracle`.
+    /// A name of [`SelectBy`](crate::spec::SelectBy).
     pub by: String,
     /// The parameters chosen.
     pub params: Map<String, Value>,

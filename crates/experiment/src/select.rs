@@ -5,19 +5,23 @@
 //! | `source-cv` | k-fold cross-validation on the labelled source rows, stratified: fitted without a fold, which is then predicted as the source |
 //! | `importance-weighted` | the same, each held-out row weighted by the density ratio p(target)/p(source) of the vectors, by logistic regression |
 //! | `oracle` | the scored rows themselves |
+//! | a scorer of [`translearn_diagnostics::selection`]: `dev`, `reverse`, `entropy`, … | that of the fitted model, for the target rows without a label that the fit saw |
 //!
-//! The score is accuracy, or −RMSE for regression, over all held-out rows together. The first of equals wins. All methods
-//! and grid points of a (task, seed) see the same folds, in which several sources stay apart. A point that cannot be fitted
-//! has no score; when no point has one, the trial fails with the first reason. Where a point runs out of memory, the trial
-//! fails.
+//! The first three scores are accuracy, or −RMSE for regression, over all held-out rows together. `dev` looks at the
+//! same predictions of held-out rows; images have the ratio and the distances of their vectors, where there are any. A
+//! model that has collapsed has no score. The first of equals wins. All methods and grid points of a (task, seed) see
+//! the same folds, in which several sources stay apart. A point that cannot be fitted has no score; when no point has
+//! one, the trial fails with the first reason. Where a point runs out of memory, the trial fails.
 
 use ndarray::{Array1, Axis};
 use rayon::prelude::*;
 use translearn_classical::instance::LogisticRatioParams;
 use translearn_core::metrics::{Metric, MetricError};
+use translearn_core::selection::{Candidate, TargetScore, TargetScorer};
 use translearn_core::{
-    Labels, Prediction, Registry, Scores, SourceWeighter, TransferError, TransferProblem, seed,
+    Fitted, Labels, Prediction, Registry, SourceWeighter, TransferError, TransferProblem, seed,
 };
+use translearn_diagnostics::selection::scorer;
 
 use crate::plan::Trial;
 use crate::prepare::{PreparedTask, View};
@@ -42,6 +46,13 @@ pub fn choose(
     let evaluation = match by {
         SelectBy::Oracle => Evaluation::Oracle,
         SelectBy::SourceCv => Evaluation::Folds(folds(trial, prepared)?, None),
+        SelectBy::Scorer(name) => {
+            let folds = by
+                .uses_folds()
+                .then(|| folds(trial, prepared))
+                .transpose()?;
+            Evaluation::Scorer(scorer(name)?, folds)
+        }
         SelectBy::ImportanceWeighted => {
             // Images have no density of their own; vectors of them do.
             let weighter = LogisticRatioParams::default();
@@ -110,6 +121,8 @@ enum Evaluation {
     /// Held-out rows of each fold, and a weight per labelled source row.
     Folds(Vec<Vec<usize>>, Option<Array1<f64>>),
     Oracle,
+    /// What the scorer looks at; the folds for one that asks for predictions of held-out rows.
+    Scorer(Box<dyn TargetScorer>, Option<Vec<Vec<usize>>>),
 }
 
 impl Evaluation {
@@ -129,31 +142,35 @@ impl Evaluation {
                 (prepared.test_labels.clone(), prediction, None)
             }
             Self::Folds(folds, weights) => {
-                let source = problem.source()?;
-                let mut predictions = Vec::new();
-                for held_out in folds {
-                    let training =
-                        problem.with_source_rows(&rest(held_out, source.labels.len()))?;
-                    let model = fit(&training)?.model;
-                    predictions.push(
-                        model
-                            .predict_source(&source.features.select_rows(held_out))?
-                            .labels,
-                    );
-                }
                 let order = folds.concat();
-                let labels = join(&predictions)?;
+                let prediction = unscored(held_out(problem, folds, fit)?);
                 let weights = weights
                     .as_ref()
                     .map(|weights| weights.select(Axis(0), &order));
-                (
-                    source.labels.select(&order),
-                    Prediction {
-                        labels,
-                        scores: None::<Scores>,
-                    },
-                    weights,
-                )
+                (problem.source()?.labels.select(&order), prediction, weights)
+            }
+            Self::Scorer(scorer, folds) => {
+                let model = fit(problem)?.model;
+                let mut candidate =
+                    Candidate::new(&*model, problem)?.with_method(&*method, trial.seed_for("fit"));
+                if let Some(folds) = folds {
+                    let order = folds.concat();
+                    let mut places: Vec<usize> = (0..order.len()).collect();
+                    places.sort_by_key(|&place| order[place]);
+                    let labels = held_out(problem, folds, fit)?.select(&places);
+                    candidate = candidate.with_source_prediction(unscored(labels))?;
+                }
+                if let (Some(_), Ok(vectors)) = (test.images(), prepared.vectors()) {
+                    let source = vectors.problem.source()?.features.dense()?.into_owned();
+                    let target = vectors.problem.target_unlabelled().dense()?.into_owned();
+                    candidate = candidate.with_representation(source, target)?;
+                }
+                return match scorer.score(&candidate, trial.seed_for("scorer"))? {
+                    TargetScore::Value(score) => Ok(score),
+                    TargetScore::Collapsed(collapse) => {
+                        Err(TrialError::Unfit(collapse.to_string()))
+                    }
+                };
             }
         };
         let metric = match prepared.output() {
@@ -166,6 +183,29 @@ impl Evaluation {
         } else {
             -score
         })
+    }
+}
+
+/// What fits without a fold say of its labelled source rows, one fold after the other.
+fn held_out(
+    problem: &TransferProblem,
+    folds: &[Vec<usize>],
+    fit: impl Fn(&TransferProblem) -> Result<Fitted, TransferError>,
+) -> Result<Labels, TrialError> {
+    let source = problem.source()?;
+    let mut predictions = Vec::new();
+    for held_out in folds {
+        let training = problem.with_source_rows(&rest(held_out, source.labels.len()))?;
+        let rows = source.features.select_rows(held_out);
+        predictions.push(fit(&training)?.model.predict_source(&rows)?.labels);
+    }
+    Ok(join(&predictions)?)
+}
+
+fn unscored(labels: Labels) -> Prediction {
+    Prediction {
+        labels,
+        scores: None,
     }
 }
 

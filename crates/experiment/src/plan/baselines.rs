@@ -14,8 +14,9 @@ const BASELINES: [(&str, bool); 3] = [
     ("pooled", true),
 ];
 
-/// The baselines that the specification does not list itself: for every task, each with every learner of the methods that
-/// run on it. One whose learner has a grid decides it as its method does, but never as an oracle.
+/// The baselines that the specification does not list itself: for every task, each with every learner of the methods
+/// that run on it. One whose learner has a grid decides it as its method does, but never as an oracle, nor by fitting
+/// what needs labels of the target again without any.
 pub(super) fn missing(spec: &Spec, registry: &Registry) -> Vec<MethodSpec> {
     let mut added: Vec<MethodSpec> = Vec::new();
     for (use_, needs_labels) in BASELINES {
@@ -27,7 +28,7 @@ pub(super) fn missing(spec: &Spec, registry: &Registry) -> Vec<MethodSpec> {
             .iter()
             .filter(|task| !needs_labels || task.labelled.is_some())
         {
-            for baseline in of_task(spec, task, use_) {
+            for baseline in of_task(spec, task, use_, needs_labels) {
                 let same = |other: &&mut MethodSpec| {
                     key(other) == key(&baseline) && other.use_ == baseline.use_
                 };
@@ -60,7 +61,7 @@ fn key(method: &MethodSpec) -> Key<'_> {
     (method.learner.as_ref(), method.select, method.folds)
 }
 
-fn of_task(spec: &Spec, task: &TaskSpec, use_: &str) -> Vec<MethodSpec> {
+fn of_task(spec: &Spec, task: &TaskSpec, use_: &str, needs_labels: bool) -> Vec<MethodSpec> {
     let on_task = || {
         spec.methods
             .iter()
@@ -75,6 +76,7 @@ fn of_task(spec: &Spec, task: &TaskSpec, use_: &str) -> Vec<MethodSpec> {
         let (select, folds) = match (has_grid, method.select) {
             (false, _) => (None, 0),
             (true, Some(SelectBy::Oracle) | None) => (Some(SelectBy::SourceCv), 5),
+            (true, Some(by)) if needs_labels && by.fits_again() => (Some(SelectBy::SourceCv), 5),
             (true, select) => (select, method.folds),
         };
         let baseline = MethodSpec {
@@ -132,7 +134,10 @@ fn describe(baseline: &MethodSpec, registry: &Registry, detail: usize) -> String
         parts.extend(set.map(|(name, value)| format!("{name}={value}")));
     }
     if let (true, Some(select)) = (detail >= 2, baseline.select) {
-        parts.push(format!("{} with {} folds", select.name(), baseline.folds));
+        parts.push(match baseline.folds {
+            0 => select.name().to_owned(),
+            folds => format!("{} with {folds} folds", select.name()),
+        });
     }
     if detail >= 3 {
         parts.push("added".to_owned());

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
-use translearn_core::{Registry, TransferError, TransferMethod};
+use translearn_core::selection::ScorerNeeds;
+use translearn_core::{Registry, TransferError, TransferMethod, nearest_name};
+use translearn_diagnostics::selection::{scorer, scorers};
 
 use super::{CurvePoint, is_none_or_default};
 
@@ -65,8 +67,7 @@ pub struct LearnerSpec {
 }
 
 /// How a grid is decided without looking at what is scored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SelectBy {
     /// Stratified cross-validation on the labelled source rows.
     SourceCv,
@@ -74,6 +75,8 @@ pub enum SelectBy {
     ImportanceWeighted,
     /// The labels that are scored. Not a method but a bound: its name says `oracle`.
     Oracle,
+    /// A scorer of [`translearn_diagnostics::selection`], by its name.
+    Scorer(&'static str),
 }
 
 impl SelectBy {
@@ -83,7 +86,59 @@ impl SelectBy {
             Self::SourceCv => "source-cv",
             Self::ImportanceWeighted => "importance-weighted",
             Self::Oracle => "oracle",
+            Self::Scorer(name) => name,
         }
+    }
+
+    /// All of them; a scorer that cross-validation does already is not among them.
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![Self::SourceCv, Self::ImportanceWeighted, Self::Oracle];
+        let own: Vec<&str> = all.iter().map(|by| by.name()).collect();
+        let scorers = scorers().into_iter().map(|scorer| scorer.info().name);
+        all.extend(scorers.filter(|name| !own.contains(name)).map(Self::Scorer));
+        all
+    }
+
+    /// Whether it looks at source rows that are predicted by a fit without them.
+    pub fn uses_folds(self) -> bool {
+        match self {
+            Self::SourceCv | Self::ImportanceWeighted => true,
+            Self::Oracle => false,
+            Self::Scorer(_) => self.needs().is_some_and(|needs| needs.held_out),
+        }
+    }
+
+    /// Whether it fits the method again, without labels of the target.
+    pub fn fits_again(self) -> bool {
+        self.needs().is_some_and(|needs| needs.method)
+    }
+
+    fn needs(self) -> Option<ScorerNeeds> {
+        Some(scorer(self.name()).ok()?.info().needs)
+    }
+}
+
+impl Serialize for SelectBy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for SelectBy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = String::deserialize(deserializer)?;
+        let all = Self::all();
+        if let Some(&found) = all.iter().find(|by| by.name() == given) {
+            return Ok(found);
+        }
+        let hint = nearest_name(&given, all.iter().map(|by| by.name()))
+            .map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+        let known: Vec<String> = all.iter().map(|by| format!("`{}`", by.name())).collect();
+        let message = format!(
+            "expected one of {}, found `{given}`{hint}",
+            known.join(", ")
+        );
+        Err(serde::de::Error::custom(message))
     }
 }
 

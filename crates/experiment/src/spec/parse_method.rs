@@ -149,9 +149,10 @@ impl MethodSpec {
             let select = select.map_or(SelectBy::SourceCv, |(select, _)| select);
             method.select = Some(select);
             method.folds = match (select, folds) {
-                (SelectBy::Oracle, None) => 0,
-                (SelectBy::Oracle, Some((_, line))) => {
-                    return Err(section.invalid("folds", line, "an oracle needs none"));
+                (by, None) if !by.uses_folds() => 0,
+                (by, Some((_, line))) if !by.uses_folds() => {
+                    let message = format!("`{}` needs none", by.name());
+                    return Err(section.invalid("folds", line, message));
                 }
                 (_, Some((folds, line))) if folds < 2 => {
                     return Err(section.invalid(

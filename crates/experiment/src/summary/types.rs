@@ -192,7 +192,7 @@ pub struct GateSummary {
 /// A grid point that was chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// `source-cv`, `importance-weighted` or `oracle`.
+    /// A name of [`SelectBy`](crate::spec::SelectBy).
     pub by: String,
     /// The parameters.
     pub params: Map<String, Value>,

@@ -207,6 +207,18 @@ fn unknown_names_are_answered_with_their_neighbours() {
         24,
         &["`select` in method `coral`", "souce-cv", "source-cv"],
     );
+    check(
+        "lambda = 1",
+        "select = \"entropie\"",
+        24,
+        &["`mixval`", "found `entropie`; did you mean `entropy`?"],
+    );
+    check(
+        "lambda = 1",
+        "select = \"entropy\"\nfolds = 3",
+        25,
+        &["`entropy` needs none"],
+    );
 }
 
 #[test]
@@ -504,7 +516,7 @@ fn keys_that_do_not_go_together_are_refused() {
         "lambda = 1",
         "select = \"oracle\"\nfolds = 3",
         25,
-        &["an oracle needs none"],
+        &["`oracle` needs none"],
     );
     let books =
         r#"{ set = "amazon-reviews", domain = "books", split = "test", test_split = "test" }"#;

@@ -198,6 +198,25 @@ fn baselines_of_learners_that_differ_in_parameters_differ_in_name() {
     }
 }
 
+/// The way back of reverse validation has no labels in the target, without which these baselines cannot be fitted.
+#[test]
+fn baselines_of_labelled_rows_are_not_chosen_by_the_way_back() {
+    let text = SPEC.replace("\"importance-weighted\"\nfolds = 3", "\"reverse\"");
+    let added = fixed(&text).file.spec.methods;
+    let by = |use_: &str| {
+        let mut grids = added
+            .iter()
+            .filter(|method| method.line == 0 && method.select.is_some());
+        let baseline = grids.find(|method| method.use_ == use_).unwrap();
+        (baseline.select.unwrap().name(), baseline.folds)
+    };
+    assert_eq!(by("source-only"), ("reverse", 0));
+    assert_eq!(
+        (by("target-only"), by("pooled")),
+        (("source-cv", 5), ("source-cv", 5))
+    );
+}
+
 #[test]
 fn an_identifier_changes_with_what_decides_the_numbers_and_with_nothing_else() {
     let before = ids(&fixed(SPEC));

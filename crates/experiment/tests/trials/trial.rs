@@ -8,7 +8,7 @@ use serde_json::json;
 use translearn_core::{Labels, Registry};
 use translearn_experiment::plan::{Trial, plan};
 use translearn_experiment::prepare::PreparedTask;
-use translearn_experiment::spec::Spec;
+use translearn_experiment::spec::{SelectBy, Spec};
 use translearn_experiment::trial::{self, Predictions};
 use translearn_experiment::{Status, TrialRecord};
 
@@ -240,9 +240,14 @@ fn source_cross_validation_is_what_it_says() {
 
 #[test]
 fn labels_that_score_do_not_choose() {
-    for select in ["source-cv", "importance-weighted"] {
+    for select in SelectBy::all() {
+        if select == SelectBy::Oracle {
+            continue;
+        }
+        let folds = if select.uses_folds() { "folds = 3" } else { "" };
         let method = format!(
-            "use = 'coral'\nlearner = {{ use = 'knn', k = [1, 5, 15] }}\nselect = '{select}'\nfolds = 3"
+            "use = 'coral'\nlearner = {{ use = 'logistic', c = [0.001, 1, 1000] }}\nselect = '{}'\n{folds}",
+            select.name()
         );
         let trial = &trials("", IRIS, &method)[0];
         let prepared = PreparedTask::of(trial).unwrap();
@@ -253,14 +258,17 @@ fn labels_that_score_do_not_choose() {
         let mut shuffled = prepared.clone();
         shuffled.test_labels = Labels::Classes(codes.mapv(|code| 2 - code));
         let (other, again) = trial::run(trial, &registry(), &shuffled);
+        let selected = honest.selected.as_ref().unwrap();
+        assert_eq!(selected.by, select.name());
+        assert!(selected.scores.iter().any(|point| point.score.is_some()));
         assert_eq!(honest.selected, other.selected);
         assert_eq!(predicted.unwrap().prediction, again.unwrap().prediction);
         assert_ne!(honest.metrics, other.metrics);
     }
 }
 
-/// Left of 0 the labels change slowly, right of 0 quickly, and the target lies right: only weighted validation sees that
-/// many neighbours are wrong there.
+/// Left of 0 the labels change slowly, right of 0 quickly, and the target lies right: only weighted validation sees
+/// that many neighbours are wrong there.
 #[test]
 fn importance_weights_look_where_the_target_is() {
     let folder = tempfile::tempdir().unwrap();
@@ -297,6 +305,21 @@ fn importance_weights_look_where_the_target_is() {
     );
 }
 
+/// One neighbour tells the classes apart; of all rows as neighbours each row is the largest class.
+#[test]
+fn a_collapsed_point_is_not_chosen() {
+    let method = |k: &str| {
+        format!("use = 'source-only'\nlearner = {{ use = 'knn', k = {k} }}\nselect = 'entropy'")
+    };
+    let (record, _, _) = run("", IRIS, &method("[75, 5]"));
+    let selected = record.selected.unwrap();
+    assert_eq!(selected.params["learner.k"], json!(5));
+    let reason = selected.scores[0].error.as_ref().unwrap();
+    assert!(reason.contains("effective classes"), "{reason}");
+    let (record, _, _) = run("", IRIS, &method("[75, 74]"));
+    assert_eq!(record.status, Status::Failed);
+}
+
 #[test]
 fn a_grid_point_that_fails_leaves_the_choice_to_the_others() {
     let (record, _, _) = run(
@@ -329,19 +352,16 @@ fn a_grid_point_that_fails_leaves_the_choice_to_the_others() {
 
 #[test]
 fn regression_grids_are_decided_by_the_error() {
-    let (record, _, _) = run(
-        "",
-        DIABETES,
-        "use = 'source-only'\nlearner = { use = 'ridge', lambda = [1e9, 1.0] }",
-    );
-    let selected = record.selected.unwrap();
-    assert_eq!(selected.params["learner.lambda"], json!(1.0));
-    assert!(
-        selected
-            .scores
-            .iter()
-            .all(|point| point.score.unwrap() < 0.0)
-    );
+    for select in ["source-cv", "importance-weighted", "dev", "reverse"] {
+        let method = format!(
+            "use = 'source-only'\nlearner = {{ use = 'ridge', lambda = [1e5, 1.0] }}\nselect = '{select}'"
+        );
+        let selected = run("", DIABETES, &method).0.selected.unwrap();
+        assert_eq!(selected.params["learner.lambda"], json!(1.0), "{select}");
+        // A model that says nearly one value of all rows may count as collapsed.
+        assert!(selected.scores[1].score.unwrap() < 0.0);
+        assert!(selected.scores[0].score.is_none_or(|score| score < 0.0));
+    }
 }
 
 #[test]
