@@ -7,17 +7,26 @@ use super::check_pairs;
 
 /// Tasks as vertices, and between any two the transfer that was measured, as weight.
 ///
-/// *When.* Many tasks, of which it is not known which are related: the graph says which help each other, which stand alone
-/// and, with [`TransferFunction`](super::TransferFunction), what a new task may start from.
+/// *When.* Many tasks, of which it is not known which are related: the graph says which help each other, which stand
+/// alone and, with [`TransferFunction`](super::TransferFunction), what a new task may start from.
 ///
 /// # Formula
 ///
 /// $$W_{ij} = \max\Bigl(0, \frac{t_{ij} + t_{ji}}{2}\Bigr), \qquad D = \operatorname{diag}(W 1), \qquad
 ///   L = I - D^{-1/2} W D^{-1/2}$$
 ///
-/// with the gain `t_ij` of task `j` from task `i`. The weights are divided by the largest. The coordinates are the vectors
-/// `u = D^{−1/2} v` of the eigenvectors `L v = λ v`, which solve `(D − W) u = λ D u`: tasks that help each other lie near each
-/// other. A task without an edge is isolated and has no coordinates.
+/// with the gain `t_ij` of task `j` from task `i`. The weights are divided by the largest. The coordinates are the
+/// vectors `u = D^{−1/2} v` of the eigenvectors `L v = λ v`, which solve `(D − W) u = λ D u`: tasks that help each
+/// other lie near each other. A task without an edge is isolated and has no coordinates.
+///
+/// # What its edges are worth
+///
+/// Of the 139 schools, ridge regressions that start from 0 explain 32.85 % of the variance on rows held out (mean of ten
+/// splits, three quarters to learn from; deviation between splits 1.4). Those that start from the mean of a school's
+/// neighbours, weighted by the edges, explain 33.25 %; from the mean of the schools it has no edge with, 33.60 %; from the
+/// mean of all others, 33.47 %. Transfer helps, and the edges do not say from where: gains that are measured on one half
+/// of each school's rows correlate with those of the other half by 0.09, so they are mostly noise. Edges are worth
+/// something between tasks of a few clear kinds.
 ///
 /// # Shapes and cost
 ///
@@ -47,9 +56,9 @@ use super::check_pairs;
 ///
 /// # Source
 ///
-/// Eaton, desJardins, Lane, *Modeling transfer relationships between learning tasks for improved inductive transfer*, ECML
-/// PKDD 2008, doi:10.1007/978-3-540-87479-9_39; the coordinates: Belkin, Niyogi, *Laplacian eigenmaps for dimensionality
-/// reduction and data representation*, Neural Computation 15(6), 2003, doi:10.1162/089976603321780317.
+/// Eaton, desJardins, Lane, *Modeling transfer relationships between learning tasks for improved inductive transfer*,
+/// ECML PKDD 2008, doi:10.1007/978-3-540-87479-9_39; the coordinates: Belkin, Niyogi, *Laplacian eigenmaps for
+/// dimensionality reduction and data representation*, Neural Computation 15(6), 2003, doi:10.1162/089976603321780317.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransferGraph {
     weights: Array2<f64>,
@@ -105,11 +114,11 @@ impl TransferGraph {
         self.weights.sum_axis(Axis(1))
     }
 
-    /// The first `n` coordinates of every task after the constant one, with their eigenvalues; two of them draw the graph.
-    /// Isolated tasks are at 0.
+    /// The first `n` coordinates of every task after the constant one, with their eigenvalues; two of them draw the
+    /// graph. Isolated tasks are at 0.
     ///
-    /// Of each coordinate the entry that is largest in size is positive, the first of equals. Coordinates of one eigenvalue can
-    /// be turned among themselves.
+    /// Of each coordinate the entry that is largest in size is positive, the first of equals. Coordinates of one
+    /// eigenvalue can be turned among themselves.
     ///
     /// # Errors
     /// [`TransferError::InvalidParameter`] for more coordinates than there are tasks with an edge, less one.
