@@ -8,6 +8,7 @@
 
 mod case;
 mod committed;
+mod conflicts;
 mod curves;
 mod errors;
 mod fuzz;
