@@ -12,7 +12,8 @@ use super::{N_PERMUTATIONS, TestResult};
 /// test.
 ///
 /// *When.* To say how much of the target the source lacks in the terms of bounds and of importance weights: `kl` is what a
-/// code for the source wastes on the target, `pearson` half the variance of the importance weights.
+/// code for the source wastes on the target, `pearson` with `alpha = 0` half the variance of the importance weights. With the
+/// default `alpha` it is half the variance of the weights against the mixture, which are at most `1 / alpha`.
 ///
 /// # Formula
 ///
@@ -147,12 +148,10 @@ impl Divergence {
         let held_out = HeldOut::new(&self.learner, &pair, seed)?;
         let (sizes, ratios) = (held_out.sizes, held_out.ratios(&self.learner)?);
         let terms = Terms::new(self.kind, self.alpha, &ratios);
-        let statistic = terms.bound(&mut (0..sizes.source), sizes.source);
+        let observed: Vec<usize> = (0..sizes.source).collect();
+        let statistic = terms.bound(&observed);
         let relabelled: Vec<f64> = (0..self.n_permutations)
-            .map(|number| {
-                let rows = sizes.relabelled(seed, number);
-                terms.bound(&mut rows.into_iter(), sizes.source)
-            })
+            .map(|number| terms.bound(&sizes.relabelled(seed, number)))
             .collect();
         let effect = match self.kind {
             DivergenceKind::Kl | DivergenceKind::ReverseKl => 1.0 - (-statistic).exp(),
@@ -174,9 +173,9 @@ impl Divergence {
         Ok(TestResult {
             test: format!("{name}, {}", self.learner.info().name),
             statistic,
-            p_value: p_value(statistic, &relabelled, terms.scale()),
+            p_value: p_value(statistic, &relabelled, terms.scale(&observed)),
             // What rounding leaves of nothing is nothing.
-            effect: if statistic > 1e-12 * terms.scale() {
+            effect: if statistic > 1e-12 * (1.0 + statistic.abs()) {
                 effect.clamp(0.0, 1.0)
             } else {
                 0.0
@@ -227,23 +226,33 @@ impl Terms {
     }
 
     /// The bound where these rows are the source's, and all others the target's.
-    pub(super) fn bound(&self, source: &mut dyn Iterator<Item = usize>, n_source: usize) -> f64 {
-        let (mut of_source, mut of_target) = (0.0, self.of_target.iter().sum::<f64>());
-        for row in source {
-            of_source += self.of_source[row];
-            of_target -= self.of_target[row];
-        }
-        let n_target = self.of_target.len() - n_source;
-        self.constant + of_source / n_source as f64 + of_target / n_target as f64
+    pub(super) fn bound(&self, source: &[usize]) -> f64 {
+        let (of_source, of_target) = self.means(source, |term| term);
+        self.constant + of_source + of_target
     }
 
-    /// How large the numbers are that are summed.
-    fn scale(&self) -> f64 {
-        let largest = |terms: &[f64]| {
-            terms
-                .iter()
-                .fold(1.0_f64, |most, term| most.max(term.abs()))
-        };
-        largest(&self.of_source).max(largest(&self.of_target))
+    /// How large the numbers are that this bound sums.
+    fn scale(&self, source: &[usize]) -> f64 {
+        let (of_source, of_target) = self.means(source, f64::abs);
+        1.0 + of_source + of_target
+    }
+
+    /// The means of what the source's rows add and of what all others add, each put through a function.
+    ///
+    /// Each row counts in its own role: what it would add in the other one may be larger by twelve orders, and would leave
+    /// nothing of a sum from which it is taken again.
+    fn means(&self, source: &[usize], of: impl Fn(f64) -> f64) -> (f64, f64) {
+        let mut taken = vec![false; self.of_source.len()];
+        source.iter().for_each(|&row| taken[row] = true);
+        let (mut of_source, mut of_target) = (0.0, 0.0);
+        for (row, &is_source) in taken.iter().enumerate() {
+            if is_source {
+                of_source += of(self.of_source[row]);
+            } else {
+                of_target += of(self.of_target[row]);
+            }
+        }
+        let n_target = taken.len() - source.len();
+        (of_source / source.len() as f64, of_target / n_target as f64)
     }
 }

@@ -49,8 +49,9 @@ use super::{N_PERMUTATIONS, TestResult};
 ///
 /// [`TransferError::FeatureMismatch`], [`TransferError::LengthMismatch`], [`TransferError::NotFinite`],
 /// [`TransferError::NotVectors`], [`TransferError::TooFewRows`] below four source or two target rows,
-/// [`TransferError::Unsupported`] for labels of values, [`TransferError::InvalidParameter`], and those of the learner, such as
-/// a single class.
+/// [`TransferError::Unsupported`] for labels of values, for class codes of a million and more, as shares go by code, and where
+/// no answer for a target row occurs among those for the other half, so that nothing is known of the target's shares;
+/// [`TransferError::InvalidParameter`], and those of the learner, such as a single class.
 ///
 /// # Example
 ///
@@ -107,7 +108,7 @@ setters!(LabelShift {
 pub struct LabelShiftResult {
     /// Whether a learner's answers shift.
     pub test: TestResult,
-    /// The share of each class in the source.
+    /// The share of each class in the source, by its code.
     pub source_shares: Vec<f64>,
     /// The share of each class in the target, as estimated.
     pub target_shares: Vec<f64>,
@@ -128,7 +129,16 @@ impl LabelShift {
         super::check_permutations(self.n_permutations)?;
         let (source, labels) = super::in_order("the source", source, labels)?;
         let pair = Pair::new(&source, target)?;
-        let n_classes = labels.n_codes();
+        let owner = "the test of label shift";
+        let (labels, codes) = super::without_gaps(labels.classes(owner)?);
+        let n_classes = codes.len();
+        if let Some(code) = codes.iter().find(|&&code| code >= MOST_CODES) {
+            return Err(TransferError::Unsupported {
+                method: owner.to_owned(),
+                needs: format!("class codes below {MOST_CODES}, as shares go by code"),
+                has: format!("a source row of class {code}"),
+            });
+        }
         let halves = Halves::new(&pair.source, "the source", seed)?;
         let (taught, held_out) = (
             labels.select(&halves.train_rows),
@@ -136,19 +146,18 @@ impl LabelShift {
         );
         let sample = Sample::new(&halves.train, &taught, n_classes)?;
         let model = self.learner.fit_boxed(&sample, seed)?;
-        let owner = "the test of label shift";
         let answers = |rows: &Features| -> Result<Array1<usize>, TransferError> {
             Ok(model.predict(rows)?.labels.classes(owner)?.clone())
         };
         let (of_source, of_target) = (answers(&halves.held_out)?, answers(&pair.target)?);
-        let codes = |answers: &Array1<usize>| answers.mapv(|class| class as f64);
-        let (source_codes, target_codes) = (codes(&of_source), codes(&of_target));
+        let values = |answers: &Array1<usize>| answers.mapv(|class| class as f64);
+        let (source_values, target_values) = (values(&of_source), values(&of_target));
         let sizes = Sizes {
             source: of_source.len(),
             target: of_target.len(),
         };
         let (statistic, p_value) = chi_squared(
-            (source_codes.view(), target_codes.view()),
+            (source_values.view(), target_values.view()),
             sizes,
             self.n_permutations,
             seed,
@@ -166,13 +175,25 @@ impl LabelShift {
         })?;
         let source_shares = shares(labels.classes(owner)?, n_classes);
         let target_shares = {
+            let mu = shares(&of_target, n_classes);
+            let met = confusion.sum_axis(Axis(0)).dot(&mu);
             // A row for each true class; a class that was not held out has no answers.
             let counts = confusion.sum_axis(Axis(1)).mapv(|n| n.max(1.0));
             let given = confusion / &counts.insert_axis(Axis(1));
-            let mu = shares(&of_target, n_classes).insert_axis(Axis(1));
+            let mu = mu.insert_axis(Axis(1));
             let solved = lstsq(&given.t(), &mu)?.column(0).mapv(|w| w.max(0.0));
-            // Answers have the sum 1, so that some class is above 0.
-            &solved / solved.sum()
+            // `C` and `μ` have no entry below 0, so that some class is above 0 unless no answer for a target row is one for a
+            // held-out source row: then the shortest `w` is 0.
+            let sum = solved.sum();
+            if !(met > 0.0 && sum > 0.0) {
+                return Err(TransferError::Unsupported {
+                    method: owner.to_owned(),
+                    needs: "held-out source rows with an answer that some target row gets too"
+                        .to_owned(),
+                    has: "none; give more source rows of each class".to_owned(),
+                });
+            }
+            &solved / sum
         };
         let apart = (&source_shares - &target_shares).mapv(f64::abs).sum() / 2.0;
         Ok(LabelShiftResult {
@@ -184,10 +205,22 @@ impl LabelShift {
                 n_source: source.n_rows(),
                 n_target: sizes.target,
             },
-            source_shares: source_shares.to_vec(),
-            target_shares: target_shares.to_vec(),
+            source_shares: by_code(&source_shares, &codes),
+            target_shares: by_code(&target_shares, &codes),
         })
     }
+}
+
+/// Class codes end below this: shares go by code.
+const MOST_CODES: usize = 1_000_000;
+
+/// Shares of the classes with these codes, in ascending order, as shares of all codes up to the last.
+fn by_code(shares: &Array1<f64>, codes: &[usize]) -> Vec<f64> {
+    let mut all = vec![0.0; codes.last().map_or(0, |&last| last + 1)];
+    for (&code, &share) in codes.iter().zip(shares) {
+        all[code] = share;
+    }
+    all
 }
 
 fn shares(classes: &Array1<usize>, n_classes: usize) -> Array1<f64> {

@@ -103,6 +103,79 @@ fn covariate_shift_is_no_conditional_shift() {
     assert!((12..=29).contains(&hits), "{hits} of 400");
 }
 
+/// Thirty columns for a hundred rows: the fit is far too sure of itself, and labels drawn from it as it is are too easy, which
+/// makes a finding of every third run. At most 4 of 30 are by chance in 98 of 100 series.
+#[test]
+fn a_source_that_is_small_for_its_columns_makes_no_findings() {
+    let mut rng = seed::rng(27);
+    let test = ConditionalShift::default().n_draws(19);
+    let hits = (0..30)
+        .filter(|&run| {
+            let slopes = Array1::from_shape_simple_fn(30, || 2.0 * rng.normal() / 30.0_f64.sqrt());
+            let mut sample = || {
+                let rows = Array2::from_shape_simple_fn((100, 30), || rng.normal());
+                let chances = rows.dot(&slopes).mapv(|z| 1.0 / (1.0 + (-z).exp()));
+                let labels = chances.mapv(|chance| usize::from(rng.uniform() < chance));
+                (Features::from(rows), Labels::Classes(labels))
+            };
+            let (source, target) = (sample(), sample());
+            let found = test.test((&source.0, &source.1), (&target.0, &target.1), run);
+            found.unwrap().p_value <= 0.05
+        })
+        .count();
+    println!("conditional shift, 100 x 30: {hits} of 30 at 0.05");
+    assert!(hits <= 4, "{hits} of 30");
+}
+
+#[test]
+fn large_class_codes_take_no_memory() {
+    let mut rng = seed::rng(28);
+    let recoded = |labels: &Labels, last: usize| {
+        Labels::Classes(labels.classes("").unwrap().mapv(|class| class * last))
+    };
+    let (source, target) = (classes(60, 0.5, &mut rng), classes(30, 0.5, &mut rng));
+    let test = ConditionalShift::default().n_draws(19);
+    let conditional = |last: usize| {
+        let (ours, theirs) = (recoded(&source.1, last), recoded(&target.1, last));
+        test.test((&source.0, &ours), (&target.0, &theirs), 3)
+            .unwrap()
+    };
+    assert_eq!(conditional(1), conditional(1_000_000_000));
+    assert_eq!(conditional(1), conditional(usize::MAX));
+    let shift =
+        |last: usize| label_shift(19).test(&source.0, &recoded(&source.1, last), &target.0, 3);
+    let (near, far) = (shift(1).unwrap(), shift(1000).unwrap());
+    assert_eq!(near.test, far.test);
+    assert_eq!(far.target_shares.len(), 1001);
+    assert_eq!(near.target_shares[1], far.target_shares[1000]);
+    for last in [1_000_000_000, usize::MAX] {
+        let error = shift(last).unwrap_err();
+        assert!(error.to_string().contains("below 1000000"), "{error}");
+    }
+}
+
+/// One row of class 1, far from those of class 0, and a target that lies where it does: where that row teaches, no held-out
+/// row is answered as the target's are; where it does not, a single class teaches.
+#[test]
+fn shares_of_which_nothing_is_known_are_refused() {
+    let source = Array2::from_shape_fn(
+        (41, 1),
+        |(row, _)| {
+            if row < 40 { 0.01 * row as f64 } else { 10.0 }
+        },
+    );
+    let labels = Labels::Classes((0..41).map(|row| usize::from(row == 40)).collect());
+    let target = Array2::from_shape_fn((20, 1), |(row, _)| 10.0 + 0.01 * row as f64);
+    let (source, target) = (Features::from(source), Features::from(target));
+    let refused = (0..16).filter(|&seed| {
+        let error = label_shift(9)
+            .test(&source, &labels, &target, seed)
+            .unwrap_err();
+        matches!(error, TransferError::Unsupported { .. })
+    });
+    assert!((1..16).contains(&refused.count()));
+}
+
 #[test]
 fn swapped_classes_are_found() {
     let mut rng = seed::rng(24);

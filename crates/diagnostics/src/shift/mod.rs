@@ -44,6 +44,7 @@ mod sequence_tests;
 #[cfg(test)]
 mod tests;
 
+use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 use translearn_core::{Features, Labels, TransferError};
 
@@ -110,11 +111,16 @@ fn in_order(
             right_len: labels.len(),
         });
     }
-    let mut by_label: Vec<usize> = (0..labels.len()).collect();
-    let codes = labels.classes("a test of shift")?;
-    by_label.sort_by_key(|&row| codes[row]);
-    // Sorting is stable: among equal rows the order of the labels stays.
-    let by_value = features.select_rows(&by_label).rows_by_value();
-    let order: Vec<usize> = by_value.into_iter().map(|at| by_label[at]).collect();
+    labels.classes("a test of shift")?;
+    let order = crate::row_order::by_value_and_label(features, labels);
     Ok((features.select_rows(&order), labels.select(&order)))
+}
+
+/// Each code's place among the distinct codes, and these in ascending order: a large code takes no memory.
+fn without_gaps(codes: &Array1<usize>) -> (Labels, Vec<usize>) {
+    let mut present = codes.to_vec();
+    present.sort_unstable();
+    present.dedup();
+    let places = codes.mapv(|code| present.partition_point(|&other| other < code));
+    (Labels::Classes(places), present)
 }
