@@ -14,6 +14,9 @@ use super::terms::Terms;
 /// The bound of Ben-David and others: the error on the target is at most the error on the source, half of the HΔH distance of
 /// the domains, and the error on both of the best hypothesis.
 ///
+/// **The total is an estimate, which can lie below the true error**, the defaults' above all: a learner stands in for the
+/// largest difference over all regions. [`AdaptationBound::is_bound`] is false for it, with any adversary.
+///
 /// *When.* To see why a source may not do: its own error, domains that are far apart, or no hypothesis that serves both. The
 /// last needs target labels, and no adaptation can lower it.
 ///
@@ -31,28 +34,36 @@ use super::terms::Terms;
 /// | `complexity` | `Δ_m` |
 /// |---|---|
 /// | `vc-dimension` D, that of HΔH | `√(2 D ln(e m / D) / m) + √(ln(1/δ) / 2m)`, or 1 below D rows |
-/// | `rademacher` | `2 R̂_m + 3 √(ln(2/δ) / 2m)` with `R̂_m = E_σ sup_g (1/m) Σ σ_i g(x_i)` over signs `σ` |
+/// | `rademacher` K | `2 R̂_m + (3 + 4/√K) √(ln(3/δ) / 2m)` with `R̂_m` the mean of `sup_g (1/m) Σ σ_i g(x_i)` over K draws of signs `σ` |
 ///
-/// and is never above 1. For two classes the paper takes twice the dimension of H for that of HΔH.
+/// and is never above 1. The part with `4/√K` is for the draws ([`Complexity::Rademacher`]). For two classes the paper takes
+/// twice the dimension of H for that of HΔH.
 ///
 /// # Steps
 ///
 /// 1. The error of the hypothesis on the source rows, with an upper limit of Clopper and Pearson.
 /// 2. `adversary` looks for the region that differs most, the domains weighing the same. What it finds is at most the
-///    supremum, so that the total is an upper bound of the error only where it finds the best region: give it a class that is at
-///    least as rich as HΔH (for cuts of one column, trees of two splits).
+///    supremum, so that the total is an upper bound of the error only where it finds the best region, for the deviation in each
+///    draw of signs, too: give it a class that is at least as rich as HΔH (for cuts of one column, trees of two splits).
 /// 3. With two labelled target rows or more, `learner` is fitted on half of the labelled rows of both domains, which weigh the
 ///    same; its error on the other half is at least λ but for chance, and its upper limit is one of λ.
 ///
 /// The limits fail with equal chances, `1 − confidence` together.
+///
+/// *Where the defaults fail.* H is of half-spaces, and a tree of depth 5 cannot draw the regions in which two oblique ones
+/// differ. Of 20 columns, let `sign(x_1 + … + x_10)` be the class and `sign(x_11 + … + x_20)` the hypothesis, and let the
+/// source hold the rows where they agree, the target those where they do not. The region where they differ holds all of the
+/// target and nothing of the source, so that the bound is above 1, and the hypothesis is wrong on every target row: its error
+/// is 1. Of 40,000 normal rows in each domain the tree finds a divergence of 0.11 in place of 1, and the total is 0.23, below
+/// the 0.5 from which it would be vacuous.
 ///
 /// # Parameters
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
 /// | `learner` | logistic regression | a classifier that uses weights | H, for λ |
-/// | `adversary` | decision tree of depth 5 | a classifier that uses weights | HΔH |
-/// | `complexity` | `rademacher` 20 | see above | how rich HΔH is |
+/// | `adversary` | decision tree of depth 5 | a classifier that uses weights | for HΔH, which the default cannot draw: the total can lie below the true error |
+/// | `complexity` | `rademacher` 20 | see above | how rich HΔH is; of `rademacher` as far as `adversary` finds |
 /// | `confidence` | 0.95 | (0, 1) | of all limits together |
 ///
 /// # Shapes and cost
@@ -87,6 +98,7 @@ use super::terms::Terms;
 ///     .bound(|rows| Ok(Prediction { labels: class(&*rows.dense()?).into(), scores: None }), &problem, 0)?;
 /// assert_eq!(bound.source_error, 0.0);
 /// assert!((bound.divergence - 0.505).abs() < 1e-12);           // what lies to the left of the target
+/// assert!(!bound.is_bound());                                  // a tree looked for the divergence
 /// assert!(bound.is_vacuous());                                 // half apart is too far for two classes, ...
 /// assert!(bound.joint_error < Some(0.05));                     // ... though a cut at 0 serves both domains
 /// # Ok::<(), translearn_core::TransferError>(())
@@ -131,8 +143,9 @@ setters!(BenDavid {
 });
 
 impl BenDavid {
-    /// The bound of the error on the target of a hypothesis that has seen no row of the problem; the seed draws signs and
-    /// halves, and is the learners'. It answers rows as `|rows| model.predict(rows)` does.
+    /// The terms for the error on the target of a hypothesis that has seen no row of the problem, whose sum is an estimate of the
+    /// bound; the seed draws signs and halves, and is the learners'. The hypothesis answers rows as `|rows| model.predict(rows)`
+    /// does.
     ///
     /// # Errors
     /// See the type.

@@ -14,6 +14,9 @@ use super::terms::Terms;
 /// The disparity discrepancy of a hypothesis: how much more often a rival can differ from it on the target than on the source,
 /// and the bound of its error that follows.
 ///
+/// **The total is an estimate, which can lie below the true error**: a rival that was fitted stands in for the worst one.
+/// [`AdaptationBound::is_bound`] is false for it, with any learner.
+///
 /// *When.* In place of [`BenDavid`](super::BenDavid) for the hypothesis at hand: only what can differ from it counts, not all
 /// pairs of hypotheses, and with any number of classes.
 ///
@@ -30,14 +33,15 @@ use super::terms::Terms;
 /// 1. The rival is `learner`, fitted to say what `h` says on the source and another class on the target: the one to which `h`
 ///    gives the next best score. The domains weigh the same. For two classes the least error of that fit is `1 − d_{h,H}`.
 /// 2. What the rival reaches on the rows is at most the supremum: the total is an upper bound only where the fit finds the best
-///    rival.
+///    rival, for the deviation in each draw of signs, too. The default learner draws all regions that count, those of H, but it
+///    lowers another loss than the share of errors and need not find the best.
 /// 3. Source error and joint error as for [`BenDavid`](super::BenDavid).
 ///
 /// # Parameters
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
-/// | `learner` | logistic regression | a classifier that uses weights | H |
+/// | `learner` | logistic regression | a classifier that uses weights | H; what its fit misses makes the total too small |
 /// | `complexity` | `rademacher` 20 | as for [`BenDavid`](super::BenDavid) | how rich the regions are |
 /// | `confidence` | 0.95 | (0, 1) | of all limits together |
 ///
@@ -109,8 +113,9 @@ setters!(DisparityDiscrepancy {
 });
 
 impl DisparityDiscrepancy {
-    /// The bound of the error on the target of a hypothesis that has seen no row of the problem; the seed draws signs and
-    /// halves, and is the learner's. It answers rows as `|rows| model.predict(rows)` does.
+    /// The terms for the error on the target of a hypothesis that has seen no row of the problem, whose sum is an estimate of the
+    /// bound; the seed draws signs and halves, and is the learner's. The hypothesis answers rows as `|rows| model.predict(rows)`
+    /// does.
     ///
     /// # Errors
     /// See the type.

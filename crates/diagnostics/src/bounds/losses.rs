@@ -11,12 +11,14 @@ pub(super) struct Losses {
     rows: usize,
     /// The chance that one limit fails.
     missed: f64,
+    joint_error: Option<f64>,
 }
 
 impl Losses {
     pub(super) fn new(
         source: &Features,
         losses: &[f64],
+        joint_error: Option<f64>,
         confidence: f64,
     ) -> Result<Self, TransferError> {
         check_confidence(confidence)?;
@@ -35,22 +37,25 @@ impl Losses {
                 range: "[0, 1] in every row".to_owned(),
             });
         }
+        // A sum of two losses within [0, 1]; NaN is outside, too.
+        if let Some(error) = joint_error.filter(|error| !(0.0..=2.0).contains(error)) {
+            return Err(TransferError::InvalidParameter {
+                name: "joint_error".to_owned(),
+                value: error.to_string(),
+                range: "[0, 2]".to_owned(),
+            });
+        }
         Ok(Self {
             mean: losses.iter().sum::<f64>() / losses.len() as f64,
             rows: losses.len(),
             missed: 0.5 * (1.0 - confidence),
+            joint_error,
         })
     }
 
     /// With a distance that one row of a domain of `n` can change by `reach / n`, and that is on average no less for samples
     /// than for the domains.
-    pub(super) fn bound(
-        &self,
-        distance: f64,
-        reach: f64,
-        n_target: usize,
-        joint_error: Option<f64>,
-    ) -> AdaptationBound {
+    pub(super) fn bound(&self, distance: f64, reach: f64, n_target: usize) -> AdaptationBound {
         let (m, n) = (self.rows as f64, n_target as f64);
         let surprise = (1.0 / self.missed).ln();
         let limit = self.mean + (surprise / (2.0 * m)).sqrt();
@@ -60,8 +65,8 @@ impl Losses {
             divergence: distance,
             divergence_is_estimate: false,
             divergence_deviation: reach * (0.5 * (1.0 / m + 1.0 / n) * surprise).sqrt(),
-            joint_error,
-            joint_error_limit: joint_error,
+            joint_error: self.joint_error,
+            joint_error_limit: self.joint_error,
             // Of |h − y| with labels 0 and 1: the answer ½.
             trivial_error: 0.5,
         }

@@ -20,14 +20,15 @@ use crate::shift::Pair;
 /// for losses within `[0, 1]` such that `x ↦ ℓ(h(x), h'(x))` is in the kernel's space with a norm of at most `R = norm`, and the
 /// triangle inequality holds, with `\widehat{MMD}² = mean k(s, s') + mean k(t, t') − 2 mean k(s, t)` over all pairs, a row with
 /// itself among them. The deviation is McDiarmid's, as `0 ≤ k ≤ 1` and as the mean of that distance over samples is no less
-/// than the distance of the domains. That the norm is what was said cannot be seen from data.
+/// than the distance of the domains. The bound rests on the norm, which is 1 unless it is set, and cannot be seen from data:
+/// where the loss has a larger one, or is in no ball of the kernel's space, it is no bound.
 ///
 /// # Parameters
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
 /// | `kernel` | to be given | `rbf`, `laplacian` | `k`, with a width that was not chosen from these rows |
-/// | `norm` | 1 | (0, ∞) | `R` |
+/// | `norm` | 1 | (0, ∞) | `R`, known of the hypotheses: the default is right only where the loss has a norm of at most 1 |
 /// | `confidence` | 0.95 | (0, 1) | of all limits together |
 ///
 /// # Shapes and cost
@@ -38,7 +39,7 @@ use crate::shift::Pair;
 ///
 /// [`TransferError::Unsupported`] for another kernel, [`TransferError::FeatureMismatch`], [`TransferError::NotFinite`],
 /// [`TransferError::NotVectors`], [`TransferError::TooFewRows`] below two rows a domain, [`TransferError::DenseTooLarge`],
-/// [`TransferError::LengthMismatch`], and [`TransferError::InvalidParameter`].
+/// [`TransferError::LengthMismatch`], and [`TransferError::InvalidParameter`], which a joint error outside [0, 2] is, too.
 ///
 /// # Example
 ///
@@ -73,14 +74,14 @@ pub struct MmdBound {
 }
 
 setters!(MmdBound {
-    /// Sets the largest norm of the loss.
+    /// Sets the largest norm of the loss, on which the bound rests.
     norm: f64,
     /// Sets the confidence of all limits together.
     confidence: f64,
 });
 
 impl MmdBound {
-    /// With a kernel that does not depend on the rows.
+    /// With a kernel that does not depend on the rows, for losses with a norm of at most 1.
     pub fn new(kernel: ResolvedKernel) -> Self {
         Self {
             kernel,
@@ -111,7 +112,7 @@ impl MmdBound {
         };
         check_above_zero("gamma", gamma)?;
         check_above_zero("norm", self.norm)?;
-        let losses = Losses::new(source, source_losses, self.confidence)?;
+        let losses = Losses::new(source, source_losses, joint_error, self.confidence)?;
         let pair = Pair::new(source, target)?;
         pair.sizes().check_memory("the kernel matrix")?;
         let gram = self.kernel.gram(&pair.pooled()?)?;
@@ -124,7 +125,6 @@ impl MmdBound {
             // Another row moves an embedding by at most √2 of its mass.
             self.norm * std::f64::consts::SQRT_2,
             target.n_rows(),
-            joint_error,
         ))
     }
 }

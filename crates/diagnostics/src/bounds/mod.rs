@@ -8,6 +8,9 @@
 //! | [`WassersteinBound`] | source loss, Wasserstein distance, joint error | the hypotheses are as smooth as said, the rows in a ball of that diameter |
 //! | [`PacBayes`] | disagreement on the target, joint error on the source | the ratio of the densities is as bounded as said |
 //!
+//! Of the first two that is not known: their totals are estimates that can lie below the true error, which
+//! [`AdaptationBound::is_bound`] says, with the defaults as with other learners.
+//!
 //! [`ProxyADistance`] is the distance between domains that papers report. All but the last are an [`AdaptationBound`], which
 //! keeps apart what was seen, what is an upper limit, and what can be known only with target labels. Most bounds are above
 //! 1 for samples of usual size, which [`AdaptationBound::is_vacuous`] says; their terms can be compared over sources all the
@@ -46,10 +49,13 @@ pub use pac_bayes::{PacBayes, PacBayesBound};
 pub use proxy_a_distance::{ProxyADistance, ProxyADistanceResult};
 pub use wasserstein::WassersteinBound;
 
-/// An upper bound of the error on the target by its terms: source error + divergence + smallest joint error.
+/// An upper bound of the error on the target by its terms, or an estimate of one: source error + divergence + smallest joint
+/// error.
 ///
-/// The limits hold together with a chance of the `confidence` that was asked for. What is only an estimate has a name that
-/// says so.
+/// The limits hold together with a chance of the `confidence` that was asked for. Where `divergence_is_estimate`, they say
+/// nothing of the total, which can lie below the true error: [`is_bound`](Self::is_bound). The deviation by
+/// [`Complexity::Rademacher`] then is an estimate, too: it covers the draws of signs, not what the adversary fails to find in
+/// them, and another order of the rows is another draw.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AdaptationBound {
     /// The error of the hypothesis on the source rows.
@@ -71,12 +77,20 @@ pub struct AdaptationBound {
 }
 
 impl AdaptationBound {
-    /// The bound; none where the joint error is not known, without which there is no bound.
+    /// Whether the total is an upper bound, with a chance of at least the `confidence`, as far as what was said of norms, of
+    /// Lipschitz constants and of the joint error is so. Never where a learner looked for the divergence, as it may have found
+    /// too little of it, and not without a joint error.
+    pub fn is_bound(&self) -> bool {
+        !self.divergence_is_estimate && self.joint_error_limit.is_some()
+    }
+
+    /// The sum of all terms; none where the joint error is not known. It is a bound of the error only where
+    /// [`is_bound`](Self::is_bound), else an estimate that can lie below the error.
     pub fn total(&self) -> Option<f64> {
         self.joint_error_limit.map(|_| self.known_sum())
     }
 
-    /// The sum of what is known: the bound, or without target labels the part of it that the joint error adds to.
+    /// The sum of what is known: the total, or without target labels the part of it that the joint error adds to.
     pub fn known_sum(&self) -> f64 {
         let divergence = self.divergence + self.divergence_deviation;
         self.source_error_limit + divergence + self.joint_error_limit.unwrap_or(0.0)
@@ -84,6 +98,9 @@ impl AdaptationBound {
 
     /// Whether what is known already says no more than that the error is at most that of an answer drawn without looking.
     /// Where there is no joint error, `false` says only that the other terms leave room for it.
+    ///
+    /// Of an estimate, `true` says that the bound is vacuous, too, as with the divergence that there is the sum is no smaller;
+    /// `false` says nothing of the error, which can be 1.
     pub fn is_vacuous(&self) -> bool {
         self.known_sum() >= self.trivial_error
     }

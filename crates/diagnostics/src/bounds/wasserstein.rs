@@ -37,7 +37,7 @@ use crate::shift::Pair;
 ///
 /// # Errors
 ///
-/// [`TransferError::InvalidParameter`] for rows that are further apart than `diameter`, too,
+/// [`TransferError::InvalidParameter`] for rows that are further apart than `diameter` and a joint error outside [0, 2], too,
 /// [`TransferError::FeatureMismatch`], [`TransferError::NotFinite`], [`TransferError::NotVectors`],
 /// [`TransferError::TooFewRows`] below two rows a domain, [`TransferError::DenseTooLarge`], and
 /// [`TransferError::LengthMismatch`].
@@ -102,7 +102,7 @@ impl WassersteinBound {
     ) -> Result<AdaptationBound, TransferError> {
         check_above_zero("lipschitz", self.lipschitz)?;
         check_above_zero("diameter", self.diameter)?;
-        let losses = Losses::new(source, source_losses, self.confidence)?;
+        let losses = Losses::new(source, source_losses, joint_error, self.confidence)?;
         let pair = Pair::new(source, target)?;
         pair.sizes().check_memory("the matrix of distances")?;
         let cost = cost_matrix(
@@ -124,11 +124,6 @@ impl WassersteinBound {
         let equal = |n: usize| Array1::from_elem(n, 1.0 / n as f64);
         let distance = emd(&cost, &equal(source.n_rows()), &equal(target.n_rows()))?.cost;
         let twice = 2.0 * self.lipschitz;
-        Ok(losses.bound(
-            twice * distance,
-            twice * self.diameter,
-            target.n_rows(),
-            joint_error,
-        ))
+        Ok(losses.bound(twice * distance, twice * self.diameter, target.n_rows()))
     }
 }

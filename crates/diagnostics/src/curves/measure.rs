@@ -9,17 +9,19 @@ use translearn_core::{
     setters,
 };
 
-use super::{CurvePoint, LearningCurve};
+use super::{CurvePoint, LearningCurve, check_growing};
 
 /// At which numbers of labelled target rows a learning curve is measured, and how often.
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
-/// | `sizes` | 0, 1, 2, 4, …, all | integers, growing, at most the labelled target rows | numbers of labelled rows; empty for the default |
+/// | `sizes` | 0, s, 2 s, 4 s, …, all | integers, growing, at most the labelled target rows | numbers of labelled rows; empty for the default |
 /// | `n_repetitions` | 10 | integer ≥ 1 | draws of labelled rows |
 /// | `metric` | accuracy | any [`Metric`] | what scores |
 ///
-/// The default leaves out 0 for methods that need target labels, and begins with as many rows as there are classes.
+/// The default leaves out 0 for methods that need target labels. Its s is the first number of rows among which every class of
+/// the labels is, whichever rows are drawn: the number of classes where they are equally frequent, else with n_c labels of
+/// class c, and n of the rarest, the sum over c of `(n_c + n) / 2n`, each rounded down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CurvePlan {
@@ -54,6 +56,9 @@ impl LearningCurve {
     /// allows, and the first n of them keep their labels: the rows of a smaller number are among those of a larger one. The
     /// others stay in the problem without a label. Which rows these are depends on the seed and on the labels alone, not on the
     /// method: curves measured with one seed are paired by repetition.
+    ///
+    /// All repetitions draw from one pool, the problem's labelled target rows, and score on the same held-out rows: how far they
+    /// differ says nothing of other pools and other held-out rows. With all labels they differ only by the chance of the fit.
     ///
     /// Fits run side by side, with the same scores for any number of threads. Their wall times are then those of a busy machine:
     /// measure in a pool of one thread where seconds matter.
@@ -164,6 +169,7 @@ impl CurvePlan {
                 range: format!("at most {all}, the number of labelled target rows"),
             });
         }
+        check_growing("sizes", &self.sizes)?;
         if !self.sizes.is_empty() {
             return Ok(self.sizes.clone());
         }
@@ -171,12 +177,28 @@ impl CurvePlan {
         if !method.info().needs.target_labels {
             sizes.push(0);
         }
-        let first = problem.n_classes().clamp(1, all);
+        let first = meets_all(&problem.target_task().labels);
         let doubled = std::iter::successors(Some(first), |size| size.checked_mul(2));
         sizes.extend(doubled.take_while(|&size| size < all));
         sizes.push(all);
         Ok(sizes)
     }
+}
+
+/// How many places of any [`stratified`] order it takes to meet every class; of real values, one.
+fn meets_all(labels: &Labels) -> usize {
+    let Labels::Classes(codes) = labels else {
+        return 1;
+    };
+    let mut of_class = std::collections::BTreeMap::<usize, usize>::new();
+    codes
+        .iter()
+        .for_each(|&code| *of_class.entry(code).or_default() += 1);
+    let Some(&rarest) = of_class.values().min() else {
+        return 1;
+    };
+    // Of a class of n rows, those due no later than the first of the rarest: (k + 1/2) / n ≤ 1 / (2 rarest).
+    of_class.values().map(|n| (n + rarest) / (2 * rarest)).sum()
 }
 
 /// Places in an order in which each class comes up as evenly as its share allows; of real values, any order.
@@ -234,6 +256,8 @@ mod tests {
             let mut sorted = order.clone();
             sorted.sort_unstable();
             prop_assert_eq!(sorted, (0..codes.len()).collect::<Vec<_>>());
+            let start = meets_all(&labels);
+            prop_assert!(codes.iter().all(|code| order[..start].iter().any(|&place| codes[place] == *code)), "{start}");
             for n in 0..=codes.len() {
                 for class in 0..4 {
                     let count = |places: &[usize]| places.iter().filter(|&&place| codes[place] == class).count() as f64;
@@ -242,6 +266,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_rare_class_is_met_late() {
+        let labels = |counts: [usize; 3]| {
+            let of = |(code, &n): (usize, &usize)| vec![code; n];
+            Labels::Classes(counts.iter().enumerate().flat_map(of).collect())
+        };
+        assert_eq!(meets_all(&labels([7, 7, 7])), 3);
+        assert_eq!(meets_all(&labels([2, 5, 0])), 2);
+        // At 3 : 1 the second row of the one is due with the first of the other.
+        assert_eq!(meets_all(&labels([3, 9, 0])), 3);
+        assert_eq!(meets_all(&labels([36, 4, 0])), 6);
+        assert_eq!(meets_all(&labels([5, 0, 0])), 1);
+        assert_eq!(meets_all(&Labels::Values(ndarray::Array1::zeros(5))), 1);
     }
 
     #[test]

@@ -14,8 +14,9 @@
 //! | worth of the source | how many labels the source replaces |
 //! | crossing | from how many labels on the other one is better |
 //!
-//! Each has an interval over the repetitions. What is not reached within the numbers that were measured is [`Censored`]: above
-//! or below what can be said, not a number.
+//! Each has an interval over the repetitions, which says how it changes with the choice of labelled rows from this pool, scored
+//! on these held-out rows, and not how it would with others. What is not reached within the numbers that were measured is
+//! [`Censored`]: above or below what can be said, not a number.
 
 mod asymptote;
 mod bootstrap;
@@ -118,16 +119,8 @@ impl LearningCurve {
                 }
             }
         }
-        if let Some(pair) = points
-            .windows(2)
-            .find(|pair| pair[0].n_labelled >= pair[1].n_labelled)
-        {
-            return Err(TransferError::InvalidParameter {
-                name: "n_labelled".to_owned(),
-                value: pair[1].n_labelled.to_string(),
-                range: format!("numbers that grow: above {}", pair[0].n_labelled),
-            });
-        }
+        let sizes: Vec<usize> = points.iter().map(|point| point.n_labelled).collect();
+        check_growing("n_labelled", &sizes)?;
         Ok(Self { metric, points })
     }
 
@@ -155,12 +148,29 @@ impl LearningCurve {
 
     /// The interval of each point's mean over the repetitions: what to draw around the curve. The seed draws resamples.
     ///
+    /// It holds only given the pool of labelled rows that the repetitions draw from, and the held-out rows: it does not say how
+    /// far the mean is from that over other pools. With all labels of the pool every repetition has the same rows, and the
+    /// interval of a fit without chance has a width of 0.
+    ///
     /// # Errors
-    /// [`TransferError::TooFewRows`] below two repetitions, [`TransferError::InvalidParameter`].
+    /// [`TransferError::TooFewRows`] for fewer repetitions R than `1 − 2^{1−R} ≥ confidence` needs, the share of intervals of
+    /// resampled means that hold the mean at best (six at 0.95), [`TransferError::InvalidParameter`].
     pub fn intervals(&self, confidence: f64, seed: u64) -> Result<Vec<Interval>, TransferError> {
         let resamples = bootstrap::Resamples::new(self.n_repetitions(), 1000, confidence, seed)?;
         let of =
             |point: &CurvePoint| resamples.interval(|drawn| bootstrap::mean(&point.scores, drawn));
         Ok(self.points.iter().map(of).collect())
     }
+}
+
+/// Refuses numbers of labelled rows that do not grow.
+fn check_growing(name: &str, sizes: &[usize]) -> Result<(), TransferError> {
+    let Some(pair) = sizes.windows(2).find(|pair| pair[0] >= pair[1]) else {
+        return Ok(());
+    };
+    Err(TransferError::InvalidParameter {
+        name: name.to_owned(),
+        value: pair[1].to_string(),
+        range: format!("numbers that grow: above {}", pair[0]),
+    })
 }

@@ -132,6 +132,44 @@ fn what_is_apart_is_found() {
     assert_eq!(found.divergence, 1.0);
 }
 
+/// The class is the sign of a sum of two columns, the hypothesis that of two others; they agree on all of the source and
+/// nowhere on the target. Cuts of one column see nothing of that, and the total is below what it should be, the error of 1.
+#[test]
+fn what_an_adversary_cannot_draw_leaves_no_bound() {
+    let mut rng = seed::rng(37);
+    let above = |row: ndarray::ArrayView1<'_, f64>, first: usize| {
+        usize::from(row[first] + row[first + 1] > 0.0)
+    };
+    let mut side = |agree: bool| {
+        let mut rows = Array2::from_shape_simple_fn((10_000, 4), || rng.normal());
+        for mut row in rows.rows_mut() {
+            if (above(row.view(), 0) == above(row.view(), 2)) != agree {
+                row[2] = -row[2];
+                row[3] = -row[3];
+            }
+        }
+        let classes = rows.rows().into_iter().map(|row| above(row, 0)).collect();
+        (rows, classes)
+    };
+    let problem = problem(side(true), side(false));
+    let hypothesis = |rows: &Features| {
+        let rows = rows.dense()?;
+        let classes: Array1<usize> = rows.rows().into_iter().map(|row| above(row, 2)).collect();
+        Ok(Prediction {
+            labels: classes.into(),
+            scores: None,
+        })
+    };
+    let found = BenDavid::default()
+        .adversary(Stump::params())
+        .complexity(Complexity::VcDimension(4))
+        .bound(hypothesis, &problem, 0)
+        .unwrap();
+    assert_eq!(found.source_error, 0.0);
+    assert!(found.total().unwrap() < 0.5, "{found:?}");
+    assert!(!found.is_vacuous() && !found.is_bound());
+}
+
 #[test]
 fn many_rows_of_equal_domains_leave_a_bound_that_says_something() {
     let mut rng = seed::rng(33);

@@ -219,6 +219,21 @@ fn what_has_no_bound_says_why() {
     ] {
         assert!(message.contains(why), "{message}");
     }
+    // Joint errors that no sum of two losses is, by either distance.
+    let wasserstein = WassersteinBound::new(1.0, 20.0);
+    for joint_error in [f64::NAN, f64::INFINITY, -0.1, 2.1] {
+        for found in [
+            rbf.bound(&source, &losses, &target, Some(joint_error)),
+            wasserstein.bound(&source, &losses, &target, Some(joint_error)),
+        ] {
+            let message = message(found);
+            assert!(message.contains("joint_error"), "{message}");
+        }
+    }
+    let largest = rbf.bound(&source, &losses, &target, Some(2.0)).unwrap();
+    assert!(largest.is_bound() && largest.is_vacuous());
+    let unknown = rbf.bound(&source, &losses, &target, None).unwrap();
+    assert!(!unknown.is_bound());
     let rows = |n: usize| {
         (
             Array2::<f64>::ones((n, 2)),
