@@ -6,6 +6,7 @@ pub mod interval;
 pub mod multiplicity;
 pub mod negative;
 pub mod relatedness;
+mod row_order;
 pub mod selection;
 pub mod shift;
 mod silhouette;

@@ -78,6 +78,7 @@ pub fn choose(
     let mut best: Option<(usize, f64)> = None;
     for (index, outcome) in outcomes.iter().enumerate() {
         if let Ok(score) = outcome
+            && !score.is_nan()
             && best.is_none_or(|(_, highest)| *score > highest)
         {
             best = Some((index, *score));

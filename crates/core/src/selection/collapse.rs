@@ -21,8 +21,9 @@ use crate::Labels;
 /// source, are refused too; [`TargetScorer::score_checked`](super::TargetScorer::score_checked) scores them.
 ///
 /// Agreement is the number of rows with the right class, or the covariance with the right value; its mean and variance
-/// over all orders of the labels are exact, and the level is that of a normal distribution. Where so few rows are there
-/// that even right answers would not pass, nothing is refused.
+/// over all orders of the labels are exact, and the level is that of a normal distribution; it holds for predictions of rows that
+/// were held out, while a model that has seen them agrees with labels by chance, too, and passes. Where so few rows are there that
+/// even right answers would not pass, nothing is refused: of `n` target rows at most `n` classes are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Collapse {
@@ -66,8 +67,10 @@ impl Collapse {
                     effective_classes(of_target, n),
                     effective_classes(labels, n),
                 );
+                // So few rows cannot show more.
+                let attainable = of_source.min(of_target.len() as f64);
                 // Of one class in the source there is nothing to fall from; the bound is 0 but for rounding.
-                (of_source > 1.0 + 1e-9 && effective - 1.0 < LEAST_DIVERSITY * (of_source - 1.0))
+                (attainable > 1.0 + 1e-9 && effective - 1.0 < LEAST_DIVERSITY * (attainable - 1.0))
                     .then_some(Self::FewClasses {
                         effective,
                         of_source,
@@ -75,7 +78,8 @@ impl Collapse {
             }
             (Labels::Values(labels), Labels::Values(of_target)) => {
                 let (deviation, of_source) = (of_target.std(0.0), labels.std(0.0));
-                (deviation < LEAST_DEVIATION * of_source).then_some(Self::OneValue {
+                let some = of_target.len() > 1;
+                (some && deviation < LEAST_DEVIATION * of_source).then_some(Self::OneValue {
                     deviation,
                     of_source,
                 })

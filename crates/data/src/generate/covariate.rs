@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::seed::Rng;
 use translearn_core::{LabelSpace, Labels};
 
-use super::{Generated, check, check_flip, check_rows, flipped, normal_rows, streams};
+use super::{Generated, check, check_flip, check_size, flipped, normal_rows, streams};
 use crate::DataError;
 
 /// Two classes behind a curved boundary; the target lies elsewhere along it.
@@ -66,7 +66,7 @@ impl CovariateShift {
     /// # Errors
     /// [`DataError::InvalidOption`] for a parameter outside its range.
     pub fn generate(&self, seed: u64) -> Result<Generated, DataError> {
-        check_rows(self.n_source, self.n_target)?;
+        check_size(self.n_source, self.n_target, self.n_features)?;
         check(
             self.n_features >= 2,
             "n_features",
@@ -175,7 +175,7 @@ impl CovariateShiftRegression {
     /// # Errors
     /// [`DataError::InvalidOption`] for a parameter outside its range.
     pub fn generate(&self, seed: u64) -> Result<Generated, DataError> {
-        check_rows(self.n_source, self.n_target)?;
+        check_size(self.n_source, self.n_target, self.n_features)?;
         check(
             self.n_features >= 1,
             "n_features",

@@ -138,9 +138,23 @@ fn check(
     })
 }
 
-fn check_rows(n_source: usize, n_target: usize) -> Result<(), DataError> {
-    check(n_source > 0, "n_source", n_source, "at least 1")?;
-    check(n_target > 0, "n_target", n_target, "at least 1")
+/// Rows and columns of both sides: some, and no more than can be held.
+fn check_size(n_source: usize, n_target: usize, n_features: usize) -> Result<(), DataError> {
+    /// Numbers that a side may have: 800 MB.
+    const MOST: usize = 100_000_000;
+    for (name, rows) in [("n_source", n_source), ("n_target", n_target)] {
+        check(rows > 0, name, rows, "at least 1")?;
+        let fits = rows
+            .checked_mul(n_features.max(1))
+            .is_some_and(|numbers| numbers <= MOST);
+        check(
+            fits,
+            name,
+            rows,
+            "at most 100 000 000 numbers, rows times columns",
+        )?;
+    }
+    Ok(())
 }
 
 /// A probability with which a label is flipped: below one half, or the flipped label would be the better guess.

@@ -8,7 +8,7 @@ use translearn_core::LabelSpace;
 use translearn_core::seed::Rng;
 
 use super::normal::{cumulative, density, integrate};
-use super::{Generated, check, check_rows, streams};
+use super::{Generated, check, check_size, streams};
 use crate::DataError;
 
 /// Classes around a circle, turned about its centre in the target.
@@ -65,7 +65,7 @@ impl RotatedGaussians {
     /// # Errors
     /// [`DataError::InvalidOption`] for a parameter outside its range.
     pub fn generate(&self, seed: u64) -> Result<Generated, DataError> {
-        check_rows(self.n_source, self.n_target)?;
+        check_size(self.n_source, self.n_target, 2)?;
         check(
             self.n_classes >= 2,
             "n_classes",
@@ -189,7 +189,7 @@ impl TwoMoons {
     /// # Errors
     /// [`DataError::InvalidOption`] for a parameter outside its range.
     pub fn generate(&self, seed: u64) -> Result<Generated, DataError> {
-        check_rows(self.n_source, self.n_target)?;
+        check_size(self.n_source, self.n_target, 2)?;
         let fits = self.noise >= 0.0 && self.noise.is_finite();
         check(fits, "noise", self.noise, "a number of at least 0")?;
         check(

@@ -6,7 +6,7 @@ use translearn_core::LabelSpace;
 use translearn_core::seed::Rng;
 
 use super::normal::{cumulative, density, integrate};
-use super::{Generated, check, check_flip, check_rows, flipped, streams};
+use super::{Generated, check, check_flip, check_size, flipped, streams};
 use crate::DataError;
 
 /// The classes' shares change, the classes stay.
@@ -66,7 +66,7 @@ impl LabelShift {
     /// # Errors
     /// [`DataError::InvalidOption`] for a parameter outside its range.
     pub fn generate(&self, seed: u64) -> Result<Generated, DataError> {
-        check_rows(self.n_source, self.n_target)?;
+        check_size(self.n_source, self.n_target, self.n_features)?;
         let n_classes = self.source_shares.len();
         let shown = |shares: &[f64]| format!("{shares:?}");
         check(
@@ -232,7 +232,7 @@ impl ConceptShift {
     /// # Errors
     /// [`DataError::InvalidOption`] for a parameter outside its range.
     pub fn generate(&self, seed: u64) -> Result<Generated, DataError> {
-        check_rows(self.n_source, self.n_target)?;
+        check_size(self.n_source, self.n_target, self.n_features)?;
         check(
             self.n_features >= 2,
             "n_features",

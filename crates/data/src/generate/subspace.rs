@@ -6,7 +6,7 @@ use translearn_core::LabelSpace;
 use translearn_core::seed::{self, Rng};
 
 use super::normal::cumulative;
-use super::{Generated, check, check_rows, normal_rows, streams};
+use super::{Generated, check, check_size, normal_rows, streams};
 use crate::DataError;
 
 /// Two classes in a low-dimensional subspace that turns between the domains.
@@ -72,7 +72,7 @@ impl SubspaceShift {
     /// # Errors
     /// [`DataError::InvalidOption`] for a parameter outside its range.
     pub fn generate(&self, seed: u64) -> Result<Generated, DataError> {
-        check_rows(self.n_source, self.n_target)?;
+        check_size(self.n_source, self.n_target, self.n_features)?;
         for (name, value) in [("separation", self.separation), ("noise", self.noise)] {
             check(
                 value >= 0.0 && value.is_finite(),

@@ -52,8 +52,12 @@ pub struct Audit {
     pub oracle_gain: f64,
     /// Mean over problems of the gain of the method that is believed to gain most, among those whose gate is open.
     pub advised_gain: f64,
-    /// The method with the largest mean gain, and that gain: the best that never looks at the problem.
-    pub best_method: Option<(usize, f64)>,
+    /// The method with the largest mean gain over all problems, where one that could not be decided on gains nothing: the best
+    /// that never looks at the problem. `None` where none gains.
+    #[serde(skip)]
+    pub best: Option<usize>,
+    /// Its mean gain; 0 where none gains, as not to transfer is a choice, too.
+    pub best_gain: f64,
     /// How far beliefs can be taken at their word; `None` where none rests on a measurement.
     pub calibration: Option<Calibration>,
 }
@@ -94,7 +98,7 @@ impl Audit {
 
     /// What the best method that never looks at the problem lacks to the best on each.
     pub fn regret_of_best_method(&self) -> f64 {
-        self.oracle_gain - self.best_method.map_or(f64::NAN, |(_, gain)| gain)
+        self.oracle_gain - self.best_gain
     }
 }
 
@@ -127,12 +131,21 @@ pub fn audit(decisions: &[Audited], margin: f64) -> Audit {
     let by_problem = groups(decisions, |one| one.problem);
     let best_of = |group: &[&Audited]| group.iter().map(|one| one.gain).fold(0.0, f64::max);
     let methods = groups(decisions, |one| one.method);
-    let of_method =
-        |group: &Vec<&Audited>| (group[0].method, mean(group.iter().map(|one| one.gain)));
+    let n_problems = by_problem.len();
+    let total = |group: &Vec<&Audited>| group.iter().map(|one| one.gain).sum::<f64>();
+    let (best, best_gain) = methods
+        .iter()
+        .map(|group| (Some(group[0].method), total(group) / n_problems as f64))
+        .fold(
+            (None, 0.0),
+            |best, next| {
+                if next.1 > best.1 { next } else { best }
+            },
+        );
     Audit {
         margin,
         n_decisions: decisions.len(),
-        n_problems: by_problem.len(),
+        n_problems,
         n_losses: count(&loses),
         n_called: count(&called),
         n_called_losses: count(&|one| called(one) && loses(one)),
@@ -143,10 +156,8 @@ pub fn audit(decisions: &[Audited], margin: f64) -> Audit {
         gated_gain: mean(decisions.iter().map(gated)),
         oracle_gain: mean(by_problem.iter().map(|group| best_of(group))),
         advised_gain: mean(by_problem.iter().map(|group| advised(group))),
-        best_method: methods
-            .iter()
-            .map(of_method)
-            .reduce(|best, next| if next.1 > best.1 { next } else { best }),
+        best,
+        best_gain,
         calibration: (!measured.is_empty()).then(|| Calibration {
             n_measured: measured.len(),
             bias: of_measured(&|one| one.belief.gain - one.gain),

@@ -32,7 +32,7 @@ pub struct Belief {
 }
 
 impl Belief {
-    /// The belief after a measurement; as before, where its standard error is infinite.
+    /// The belief after a measurement.
     #[must_use]
     pub fn after(self, gain: f64, standard_error: f64) -> Self {
         if standard_error.is_infinite() || self.deviation == 0.0 {

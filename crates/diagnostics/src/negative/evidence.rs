@@ -24,12 +24,12 @@ use super::losses::PairedLosses;
 /// $$s^2 = \frac{1}{n + 2} \left( \frac{2 + \sum_i d_i^2}{n + 2} - \left( \frac{\sum_i d_i}{n + 2} \right)^2 \right)$$
 ///
 /// for the differences `dᵢ` of the losses: two rows are added that each of both has right alone, so that a few rows of one
-/// mind do not pass for certainty. Of values, it is the infinitesimal jackknife
+/// mind do not pass for certainty. Of values, it is the infinitesimal jackknife with two such rows of the mean loss,
 ///
-/// $$s^2 = \frac{1}{n (n - 1)} \sum_i \left( \frac{\min(R_0, R_1)}{2 \max(R_0, R_1)}
-///   \left( \frac{\ell_{0i}}{R_0^2} - \frac{\ell_{1i}}{R_1^2} \right) \right)^2$$
+/// $$s^2 = \frac{q^2}{n (n - 1)} \left( 2 + \sum_i \left( \frac{\ell_{0i}}{R_0^2} - \frac{\ell_{1i}}{R_1^2} \right)^2 \right), \qquad
+///   q = \frac{\min(R_0, R_1)}{2 \max(R_0, R_1)}$$
 ///
-/// with squared errors `ℓ`. Neither knows of the rows that two fits have in common, nor that a fit on all labels is better than
+/// with squared errors `ℓ`; where one of both is always exact, there is none. Neither knows of the rows that two fits have in common, nor that a fit on all labels is better than
 /// those on the folds, which helps a baseline without a source more: the gain leans towards transfer, the less the more folds.
 ///
 /// # Parameters
@@ -64,8 +64,8 @@ use super::losses::PairedLosses;
 /// let problem = TransferProblem::new(&source, &DatasetBase::new(x, y))?;
 /// let evidence = TargetCrossValidation::default()
 ///     .evidence(&problem, &TargetOnly::params(), &SourceOnly::params(), 0)?;
-/// assert_eq!(evidence.method, 0.0);
-/// assert!(evidence.gain < -0.8 && evidence.standard_error < 0.1);
+/// assert_eq!(evidence.method_score, 0.0);
+/// assert!(evidence.gain < -0.8 && evidence.standard_error.is_some_and(|error| error < 0.1));
 /// # Ok::<(), translearn_core::TransferError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,12 +96,12 @@ setters!(TargetCrossValidation {
 pub struct Evidence {
     /// The gain: negative where the method is worse.
     pub gain: f64,
-    /// Its standard error.
-    pub standard_error: f64,
+    /// Its standard error; `None` where it cannot be told.
+    pub standard_error: Option<f64>,
     /// The baseline's accuracy, or root mean squared error.
-    pub baseline: f64,
+    pub baseline_score: f64,
     /// The method's.
-    pub method: f64,
+    pub method_score: f64,
     /// Labelled target rows.
     pub n_rows: usize,
 }
@@ -176,12 +176,12 @@ impl TargetCrossValidation {
                 .map(|(baseline, method)| PairedLosses::new(known, baseline, &method))
                 .collect::<Result<_, _>>()?;
             let losses = PairedLosses::mean(&losses).ok_or_else(no_labels)?;
-            let (baseline, method) = losses.scores();
+            let (baseline_score, method_score) = losses.scores();
             Ok(Evidence {
                 gain: losses.gain(),
                 standard_error: losses.standard_error(),
-                baseline,
-                method,
+                baseline_score,
+                method_score,
                 n_rows: losses.len(),
             })
         };

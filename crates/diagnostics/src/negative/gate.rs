@@ -42,8 +42,8 @@ use crate::interval::check_confidence;
 ///
 /// # Errors
 ///
-/// Those of the fit that is chosen. Where the cross-validation fails (too few labels, a fold without a class), there is no
-/// evidence.
+/// Those of the fit that is chosen, and [`TransferError::OutOfMemory`]. Where the cross-validation fails otherwise (too few
+/// labels, a fold without a class), there is no evidence.
 ///
 /// # Example
 ///
@@ -157,11 +157,18 @@ impl<M: TransferMethod> TransferGate<M> {
             .evidence(problem, &*baseline, &self.method, seed)
         {
             Ok(evidence) => {
-                decision.belief = self.prior.after(evidence.gain, evidence.standard_error);
-                decision.verdict = decision.belief.verdict(self.confidence);
+                if let Some(standard_error) = evidence.standard_error {
+                    decision.belief = self.prior.after(evidence.gain, standard_error);
+                    decision.verdict = decision.belief.verdict(self.confidence);
+                } else {
+                    decision.obstacle = Some("an error is always 0".to_owned());
+                }
                 decision.evidence = Some(evidence);
             }
-            Err(error @ TransferError::InvalidParameter { .. }) => return Err(error),
+            // Neither is evidence: what runs out of memory here may not do so elsewhere.
+            Err(
+                error @ (TransferError::InvalidParameter { .. } | TransferError::OutOfMemory(_)),
+            ) => return Err(error),
             Err(error) => decision.obstacle = Some(error.to_string()),
         }
         Ok(decision)

@@ -107,9 +107,10 @@ impl PairedLosses {
 
     /// The standard error of the gain, from how far single rows pull it (the infinitesimal jackknife).
     ///
-    /// Where classes are told, one more row on which each of both is right alone is thought to be seen, so that a few rows
-    /// of one mind do not pass for certainty.
-    pub(super) fn standard_error(&self) -> f64 {
+    /// Two rows are added on which one of both is better alone, by a whole error or by the mean loss, so that a few rows of one
+    /// mind do not pass for certainty. `None` where nothing can be said: of values, for a single row, or where one of both is
+    /// always exact.
+    pub(super) fn standard_error(&self) -> Option<f64> {
         let n = self.len() as f64;
         match self.kind {
             Kind::Errors => {
@@ -117,17 +118,19 @@ impl PairedLosses {
                 let squares = saved.dot(&saved) + 2.0;
                 let rows = n + 2.0;
                 let mean = saved.sum() / rows;
-                ((squares / rows - mean * mean) / rows).sqrt()
+                Some(((squares / rows - mean * mean) / rows).sqrt())
             }
             Kind::Squares => {
                 let (baseline, method) = self.scores();
                 let (least, most) = (baseline.min(method), baseline.max(method));
                 if least == 0.0 || n < 2.0 {
-                    return f64::INFINITY;
+                    return None;
                 }
-                let pull = 0.5 * least / most
-                    * (&self.baseline / baseline.powi(2) - &self.method / method.powi(2));
-                (pull.dot(&pull) / (n * (n - 1.0))).sqrt()
+                let ratio = 0.5 * least / most;
+                let pull =
+                    ratio * (&self.baseline / baseline.powi(2) - &self.method / method.powi(2));
+                let squares = pull.dot(&pull) + 2.0 * ratio * ratio;
+                Some((squares / (n * (n - 1.0))).sqrt())
             }
         }
     }

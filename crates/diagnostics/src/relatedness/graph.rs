@@ -115,7 +115,8 @@ impl TransferGraph {
     }
 
     /// The first `n` coordinates of every task after the constant one, with their eigenvalues; two of them draw the
-    /// graph. Isolated tasks are at 0.
+    /// graph. Isolated tasks are at 0. In a graph of several parts without an edge between them the eigenvalue 0 is there once
+    /// for each, and its coordinates, of which one is left out, tell the parts apart.
     ///
     /// Of each coordinate the entry that is largest in size is positive, the first of equals. Coordinates of one
     /// eigenvalue can be turned among themselves.

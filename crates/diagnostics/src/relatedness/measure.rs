@@ -271,7 +271,7 @@ impl TaskRows {
             });
         }
         Ok(Self {
-            order: task.features.rows_by_value(),
+            order: crate::row_order::by_value_and_label(&task.features, &task.labels),
             rows: task.features.dense()?.into_owned(),
             values,
         })

@@ -163,7 +163,7 @@ proptest! {
         let eta = -covariance / variance;
         let risk = Dev::default().weighter(Arc::new(Exponential)).risk(&candidate, 0).unwrap();
         prop_assert!((risk.risk - (mean_wl + eta * mean_w - eta)).abs() < 1e-9 * (1.0 + risk.risk.abs()));
-        let left = (of_losses - covariance * covariance / variance).max(0.0) / n;
+        let left = (of_losses - covariance * covariance / variance).max(0.0) * (n - 1.0) / (n - 2.0) / n;
         prop_assert!((risk.standard_error.powi(2) - left).abs() < 1e-9 * (1.0 + of_losses));
     }
 }

@@ -7,6 +7,7 @@ use translearn_core::{BaseLearner, Features, Labels, Sample, TransferError, seed
 use translearn_learners::Ridge;
 
 use super::check_rows;
+use crate::row_order::by_value_and_label;
 use crate::standardise::standardise;
 
 /// The linear probe: how well a learner does on the features as they are, by cross-validation.
@@ -158,6 +159,16 @@ impl LinearProbe {
             spreads[fold] += spread;
         }
         let (all, spread) = (lost.iter().sum::<f64>(), spreads.iter().sum::<f64>());
+        if spreads
+            .iter()
+            .any(|&of_fold| of_fold >= spread * (1.0 - 1e-12))
+        {
+            return Err(TransferError::Unsupported {
+                method: "the standard error of a linear probe".to_owned(),
+                needs: "values that differ in more than one fold".to_owned(),
+                has: "all that differ in one; try fewer folds or another seed".to_owned(),
+            });
+        }
         let without: Array1<f64> = (0..self.n_folds)
             .map(|fold| 1.0 - (all - lost[fold]) / (spread - spreads[fold]))
             .collect();
@@ -171,7 +182,7 @@ impl LinearProbe {
 
     /// The fold of each row.
     fn folds(&self, features: &Features, labels: &Labels, seed: u64) -> Vec<usize> {
-        let mut order = features.rows_by_value();
+        let mut order = by_value_and_label(features, labels);
         seed::rng(seed::derive(seed, &["folds"])).shuffle(&mut order);
         if let Labels::Classes(classes) = labels {
             // Class by class, in an order that their names have no part in.

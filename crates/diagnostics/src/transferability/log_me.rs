@@ -40,7 +40,8 @@ use super::{check_rows, classes_of};
 /// # Errors
 ///
 /// [`TransferError::LengthMismatch`], [`TransferError::NotFinite`], [`TransferError::NotVectors`],
-/// [`TransferError::TooFewRows`] below two rows, [`TransferError::TooFewClasses`] for a single class.
+/// [`TransferError::TooFewRows`] below two rows, [`TransferError::TooFewClasses`] for a single class,
+/// [`TransferError::Unsupported`] for values that are all 0, whose evidence has no bound.
 ///
 /// # Example
 ///
@@ -105,6 +106,17 @@ pub fn log_me_outputs(
 
 /// The score of each column of what was checked.
 fn of_outputs(features: &Features, outputs: &Array2<f64>) -> Result<Array1<f64>, TransferError> {
+    let zeros = outputs
+        .columns()
+        .into_iter()
+        .position(|y| y.iter().all(|&v| v == 0.0));
+    if let Some(column) = zeros {
+        return Err(TransferError::Unsupported {
+            method: "LogME".to_owned(),
+            needs: "outputs that are not all 0, of which any features are right".to_owned(),
+            has: format!("only zeros in column {column}"),
+        });
+    }
     let f = features.dense()?;
     let wide = f.nrows() < f.ncols();
     let reduced = if wide {

@@ -427,3 +427,37 @@ fn parc_agrees_with_scipy() {
     let score = parc(&features.into(), &Labels::Classes(array![0, 0, 1, 2, 1])).unwrap();
     assert!((score - 0.6111265087983809).abs() < 1e-12, "{score}");
 }
+
+#[test]
+fn zeros_have_no_evidence() {
+    let features = Features::from(array![[1.0, 0.5], [0.0, 2.0], [1.0, -1.0]]);
+    let outputs = array![[1.0, 0.0], [0.0, 0.0], [1.0, 0.0]];
+    let error = log_me_outputs(&features, &outputs).unwrap_err();
+    assert!(
+        error.to_string().contains("only zeros in column 1"),
+        "{error}"
+    );
+    assert!(log_me(&features, &Labels::Values(array![0.0, 0.0, 0.0])).is_err());
+}
+
+/// Rows that are equal in their features are told apart by their labels.
+#[test]
+fn a_probe_does_not_see_the_order_of_equal_rows() {
+    let mut rng = seed::rng(5);
+    let x = Array2::from_shape_simple_fn((40, 3), || f64::from(u8::from(rng.uniform() < 0.5)));
+    let y = Array1::from_shape_fn(40, |row| x.row(row).sum() + rng.normal());
+    let probed = |order: &[usize]| {
+        let rows = Features::from(x.select(Axis(0), order));
+        let labels = Labels::Values(y.select(Axis(0), order));
+        LinearProbe::default()
+            .score(&rows, &labels, 1)
+            .unwrap()
+            .score
+    };
+    let inward: Vec<usize> = (0..40).collect();
+    let first = probed(&inward);
+    for _ in 0..4 {
+        let moved = probed(&rng.permutation(40));
+        assert!((moved - first).abs() < 1e-9, "{moved} for {first}");
+    }
+}

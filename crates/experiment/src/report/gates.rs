@@ -29,7 +29,6 @@ pub(super) struct GateView {
 
 pub(super) fn view(summary: &GateSummary) -> GateView {
     let audit = &summary.audit;
-    let best = audit.best_method.map(|(_, gain)| points(gain));
     let calibrated = |of: fn(&translearn_diagnostics::negative::Calibration) -> String| {
         audit.calibration.as_ref().map(of).unwrap_or_else(none)
     };
@@ -46,9 +45,9 @@ pub(super) fn view(summary: &GateSummary) -> GateView {
         gain: points(audit.gain),
         gated_gain: points(audit.gated_gain),
         advised_gain: points(audit.advised_gain),
-        best_method: match (&summary.best_method, best) {
-            (Some(method), Some(gain)) => format!("{gain} ({})", clean(method)),
-            _ => none(),
+        best_method: match &summary.best_method {
+            Some(method) => format!("{} ({})", points(audit.best_gain), clean(method)),
+            None => points(0.0),
         },
         oracle_gain: points(audit.oracle_gain),
         bias: calibrated(|calibration| points(calibration.bias)),

@@ -22,7 +22,8 @@ pub(super) fn summarise(
         .spec
         .methods
         .iter()
-        .filter(|method| method.gate)
+        // A method without a learner meets other baselines here than before its gate.
+        .filter(|method| method.gate && method.learner.is_some())
         .filter_map(|gated| Some((gated, without_gate(plan, gated)?)))
         .collect();
     let mut groups: Vec<(Option<&str>, Vec<Audited>)> = Vec::new();
@@ -72,9 +73,7 @@ pub(super) fn summarise(
         let audit = audit(decisions, MARGIN);
         GateSummary {
             group: name.map(str::to_owned),
-            best_method: audit
-                .best_method
-                .map(|(method, _)| methods[method].to_owned()),
+            best_method: audit.best.map(|method| methods[method].to_owned()),
             audit,
         }
     };

@@ -25,6 +25,12 @@ fn keys_that_do_not_go_together_are_refused() {
     );
     check(
         "set = \"wine-quality-embedded\", domain = \"low-alcohol\"",
+        "generate = { kind = \"two-moons\", n_source = 9000000000000000000 }",
+        11,
+        &["`n_source`", "at most 100 000 000 numbers"],
+    );
+    check(
+        "set = \"wine-quality-embedded\", domain = \"low-alcohol\"",
         "generate = { kind = \"two-moons\", noise = -1.0 }",
         11,
         &["`noise`"],

@@ -100,7 +100,45 @@ fn a_gated_baseline_is_a_method() {
     };
     assert!(row("pooled").is_baseline() && !row("pooled (gated)").is_baseline());
     assert_eq!(row("pooled (gated)").gain, Some(0.0));
+    let [gates] = &summary.gates[..] else {
+        panic!("{:?}", summary.gates)
+    };
+    assert_eq!(
+        (gates.audit.n_called_losses, gates.audit.gated_gain),
+        (1, 0.0)
+    );
+    // Nothing gains: not to transfer is the best choice.
+    assert_eq!((&gates.best_method, gates.audit.best_gain), (&None, 0.0));
+    let text = serde_json::to_string(&summary).unwrap();
+    let read: summary::Summary = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), text);
     assert!(row("pooled").gain.unwrap() < -0.1);
+}
+
+/// Values that are all alike are told exactly: nothing can be measured, and the record says so and can be read.
+#[test]
+fn a_record_without_a_standard_error_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = |label: &dyn Fn(usize) -> f64| {
+        let row = |row: usize| format!("{},{}\n", row as f64 * 0.1, label(row));
+        format!("x,y\n{}", (0..30).map(row).collect::<String>())
+    };
+    std::fs::write(folder.path().join("s.csv"), rows(&|row| row as f64)).unwrap();
+    std::fs::write(folder.path().join("t.csv"), rows(&|_| 0.0)).unwrap();
+    let text = "schema = 1\nname = 'x'\nmetrics = ['rmse']\n[[task]]\nname = 't'\nsource = { file = 's.csv', label = 'y' }\n\
+                target = { file = 't.csv', label = 'y' }\nlabelled = { count = 10 }\n\
+                [[method]]\nuse = 'pooled'\nlearner = { use = 'ridge' }\ngate = true\n";
+    let spec = Spec::parse(text, &folder.path().join("x.toml"), &registry()).unwrap();
+    let plan = plan(&spec, &registry()).unwrap();
+    let records = run(&plan.trials[..1]);
+    let decision = records[0].gate.as_ref().unwrap();
+    assert_eq!(decision.verdict, Verdict::Undecided);
+    assert!(decision.obstacle.is_some() && decision.evidence.unwrap().standard_error.is_none());
+    let text = serde_json::to_string(&records[0]).unwrap();
+    assert_eq!(
+        serde_json::from_str::<TrialRecord>(&text).unwrap(),
+        records[0]
+    );
 }
 
 #[test]

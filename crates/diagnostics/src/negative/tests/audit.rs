@@ -84,12 +84,19 @@ proptest! {
         prop_assert!((found.oracle_gain - oracle / problems).abs() < 1e-12);
         prop_assert!((found.advised_gain - advised / problems).abs() < 1e-12);
         prop_assert!((found.regret() - (oracle - advised) / problems).abs() < 1e-12);
-        let means = (0..3).filter_map(|method| {
-            let of: Vec<f64> = all.iter().filter(|one| one.method == method).map(|one| one.gain).collect();
-            (!of.is_empty()).then(|| of.iter().sum::<f64>() / of.len() as f64)
+        let totals = (0..3).map(|method| {
+            let of = all.iter().filter(|one| one.method == method);
+            of.map(|one| one.gain).sum::<f64>() / problems
         });
-        let best = means.fold(f64::NEG_INFINITY, f64::max);
-        prop_assert!((found.best_method.unwrap().1 - best).abs() < 1e-12);
+        let best = totals.fold(0.0, f64::max);
+        prop_assert!((found.best_gain - best).abs() < 1e-12);
+        prop_assert!(found.best.is_some() == (best > 0.0));
+        // One decision for each problem and method: then nothing beats the best of each problem.
+        if all.iter().enumerate().all(|(at, one)| {
+            all[..at].iter().all(|other| (other.problem, other.method) != (one.problem, one.method))
+        }) {
+            prop_assert!(found.regret_of_best_method() >= -1e-12);
+        }
     }
 }
 
@@ -131,7 +138,7 @@ fn a_belief_that_is_right_is_covered() {
 fn nothing_has_no_shares() {
     let found = audit(&[], 0.01);
     assert_eq!(
-        (found.n_decisions, found.n_problems, found.best_method),
+        (found.n_decisions, found.n_problems, found.best),
         (0, 0, None)
     );
     assert!(found.precision().is_nan() && found.gain.is_nan() && found.calibration.is_none());

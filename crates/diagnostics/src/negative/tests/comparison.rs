@@ -56,7 +56,7 @@ proptest! {
         let n = rows.len() as f64 + 2.0;
         let mean = saved.iter().sum::<f64>() / n;
         let square = (2.0 + saved.iter().map(|d| d * d).sum::<f64>()) / n;
-        prop_assert!((losses.standard_error() - ((square - mean * mean) / n).sqrt()).abs() < 1e-12);
+        prop_assert!((losses.standard_error().unwrap() - ((square - mean * mean) / n).sqrt()).abs() < 1e-12);
     }
 
     #[test]
@@ -75,12 +75,12 @@ proptest! {
         // Five standard deviations of 9999 draws.
         prop_assert!((gap.p_value - exact).abs() < 5.0 * (exact * (1.0 - exact) / 9999.0).sqrt() + 2e-4);
         let losses = PairedLosses::new(&truth, &baseline, &method).unwrap();
+        let q = r0.min(r1) / (2.0 * r0.max(r1));
         let pull = |r: &(f64, f64, f64)| {
-            let pulled = (r.0 - r.1).powi(2) / r0.powi(2) - (r.0 - r.2).powi(2) / r1.powi(2);
-            (r0.min(r1) / (2.0 * r0.max(r1)) * pulled).powi(2)
+            ((r.0 - r.1).powi(2) / r0.powi(2) - (r.0 - r.2).powi(2) / r1.powi(2)).powi(2)
         };
-        let expected = (rows.iter().map(pull).sum::<f64>() / (n * (n - 1.0))).sqrt();
-        prop_assert!((losses.standard_error() - expected).abs() < 1e-9 * (1.0 + expected));
+        let expected = q * ((2.0 + rows.iter().map(pull).sum::<f64>()) / (n * (n - 1.0))).sqrt();
+        prop_assert!((losses.standard_error().unwrap() - expected).abs() < 1e-9 * (1.0 + expected));
     }
 
     #[test]
@@ -196,6 +196,15 @@ fn classes_add_up() {
             .by_class(&values(&[1.0]), &values(&[1.0]), &values(&[2.0]), 0)
             .is_err()
     );
+}
+
+#[test]
+fn nothing_is_said_of_a_prediction_that_is_always_exact() {
+    let (truth, off) = (values(&[1.0, 2.0]), values(&[0.0, 3.0]));
+    let error = |a: &Labels, b: &Labels| PairedLosses::new(&truth, a, b).unwrap().standard_error();
+    assert_eq!((error(&truth, &off), error(&off, &truth)), (None, None));
+    // Two rows of one mind are no certainty.
+    assert!(error(&off, &values(&[0.5, 2.5])).unwrap() > 0.2);
 }
 
 #[test]
