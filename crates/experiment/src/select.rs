@@ -8,8 +8,8 @@
 //! | a scorer of [`translearn_diagnostics::selection`]: `dev`, `reverse`, `entropy`, … | that of the fitted model, for the target rows without a label that the fit saw |
 //!
 //! The first three scores are accuracy, or −RMSE for regression, over all held-out rows together. `dev` looks at the
-//! same predictions of held-out rows; images have the ratio and the distances of their vectors, where there are any. A
-//! model that has collapsed has no score. The first of equals wins. All methods and grid points of a (task, seed) see
+//! same predictions of held-out rows; images have the ratio and the distances of their vectors, where there are any. Of
+//! a scorer, a model that has collapsed has no score. The first of equals wins. All methods and grid points of a (task, seed) see
 //! the same folds, in which several sources stay apart. A point that cannot be fitted has no score; when no point has
 //! one, the trial fails with the first reason. Where a point runs out of memory, the trial fails.
 

@@ -33,7 +33,7 @@ use crate::interval::check_confidence;
 /// | name | default | range | meaning |
 /// |---|---|---|---|
 /// | `confidence` | 0.8 | [0.5, 1) | how likely a gain has to be |
-/// | `prior` | 0 ± 0.1 | deviation > 0 | what gains are elsewhere |
+/// | `prior` | 0 ± 0.1 | deviation > 0 | what gains are elsewhere; the default is an assumption, not an estimate |
 /// | `validation` | 5 folds, 3 repetitions | | how the gain is measured |
 ///
 /// # Cost

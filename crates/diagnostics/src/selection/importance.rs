@@ -87,8 +87,8 @@ pub struct ImportanceWeighted {
 ///
 /// with weights, losses and rows as in [`ImportanceWeighted`], the weights as they were estimated. Where the mean of
 /// true weights, 1, is met, nothing is corrected; `R̂` may lie outside the range of the loss. The variance that is left
-/// is `(1 − ρ²) Var(w ℓ) / n` with the correlation `ρ` of `wℓ` and `w`: see [`Dev::risk`]. That is so for many rows; of ten the
-/// stated error is a fifth too small.
+/// is `(1 − ρ²) Var(w ℓ) / n` with the correlation `ρ` of `wℓ` and `w`: see [`Dev::risk`]. That is so for many rows;
+/// of few, what is stated is too small.
 ///
 /// # Parameters
 ///

@@ -30,7 +30,7 @@ pub struct Trial {
     pub id: String,
     /// Name of the experiment.
     pub experiment: String,
-    /// The task; its place on a curve is left out.
+    /// The task; its place on a curve and its group are left out.
     pub task: TaskSpec,
     /// The method; its `tasks` and its place on a curve are left out.
     pub method: MethodSpec,
