@@ -4,6 +4,7 @@ mod cli;
 pub mod plan;
 pub mod prepare;
 mod progress;
+mod question;
 pub mod record;
 pub mod report;
 mod run;

@@ -29,6 +29,7 @@ pub mod npz;
 mod options;
 #[cfg(feature = "parquet")]
 pub mod parquet;
+mod partly;
 mod sample;
 mod sparse;
 pub mod svmlight;
@@ -37,6 +38,7 @@ mod variables;
 pub use self::array::{ByteOrder, ElementType, Layout, NumericArray, Storage};
 pub use self::bytes::{allowance, gunzip, load};
 pub use self::options::ReadOptions;
+pub use self::partly::{PartlyLabelled, partly_labelled};
 pub use self::sample::{file, table_sample};
 pub use self::variables::{Value, Variables};
 

@@ -212,7 +212,8 @@ pub fn table_sample(
     })
 }
 
-fn take(path: &Path, table: &mut Table, name: &str) -> Result<Cells, DataError> {
+/// Takes a column out of a table.
+pub(super) fn take(path: &Path, table: &mut Table, name: &str) -> Result<Cells, DataError> {
     match table.columns.iter().position(|column| column.name == name) {
         Some(at) => Ok(table.columns.remove(at).cells),
         None => {

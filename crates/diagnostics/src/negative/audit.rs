@@ -52,6 +52,8 @@ pub struct Audit {
     pub oracle_gain: f64,
     /// Mean over problems of the gain of the method that is believed to gain most, among those whose gate is open.
     pub advised_gain: f64,
+    /// Problems on which that method loses.
+    pub n_advised_losses: usize,
     /// The method with the largest mean gain over all problems, where one that could not be decided on gains nothing: the best
     /// that never looks at the problem. `None` where none gains.
     #[serde(skip)]
@@ -156,6 +158,10 @@ pub fn audit(decisions: &[Audited], margin: f64) -> Audit {
         gated_gain: mean(decisions.iter().map(gated)),
         oracle_gain: mean(by_problem.iter().map(|group| best_of(group))),
         advised_gain: mean(by_problem.iter().map(|group| advised(group))),
+        n_advised_losses: by_problem
+            .iter()
+            .filter(|group| advised(group) < -margin)
+            .count(),
         best,
         best_gain,
         calibration: (!measured.is_empty()).then(|| Calibration {

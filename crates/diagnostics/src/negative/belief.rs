@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use translearn_core::TransferError;
 
-use super::Verdict;
 use crate::interval::Interval;
 
 /// A gain that is not known for sure: a normal distribution.
@@ -69,15 +68,11 @@ impl Belief {
         }
     }
 
-    /// Transfer where a gain is at least as likely as `confidence`, do not where a loss is; undecided between.
-    pub fn verdict(self, confidence: f64) -> Verdict {
-        let loss = self.chance_of_less(0.0);
-        if loss >= confidence {
-            Verdict::DoNotTransfer
-        } else if 1.0 - loss >= confidence && self.gain > 0.0 {
-            Verdict::Transfer
-        } else {
-            Verdict::Undecided
+    /// The same for a gain that is measured in another unit.
+    pub(super) fn scaled(self, factor: f64) -> Self {
+        Self {
+            gain: factor * self.gain,
+            deviation: factor * self.deviation,
         }
     }
 

@@ -8,7 +8,7 @@ use translearn_core::{
     setters,
 };
 
-use super::losses::PairedLosses;
+use super::losses::{PairedLosses, distance};
 
 /// The gain of a method over a baseline by cross-validation on the labelled target rows.
 ///
@@ -29,8 +29,10 @@ use super::losses::PairedLosses;
 /// $$s^2 = \frac{q^2}{n (n - 1)} \left( 2 + \sum_i \left( \frac{\ell_{0i}}{R_0^2} - \frac{\ell_{1i}}{R_1^2} \right)^2 \right), \qquad
 ///   q = \frac{\min(R_0, R_1)}{2 \max(R_0, R_1)}$$
 ///
-/// with squared errors `ℓ`; where one of both is always exact, there is none. Neither knows of the rows that two fits have in common, nor that a fit on all labels is better than
-/// those on the folds, which helps a baseline without a source more: the gain leans towards transfer, the less the more folds.
+/// with squared errors `ℓ`; where one of both is always exact, there is none. The fits of `k` folds have most of their rows in common, so
+/// that their errors go together: `s²` is taken `1 + k / (k − 1)` times (Nadeau & Bengio's correction, for folds). It does not know that a fit on all
+/// labels is better than those on the folds, which helps a baseline without a source more: the gain leans towards transfer, the
+/// less the more folds.
 ///
 /// # Parameters
 ///
@@ -42,6 +44,11 @@ use super::losses::PairedLosses;
 /// # Shapes and cost
 ///
 /// `n_folds · n_repeats` fits of each method and of the baseline, side by side.
+///
+/// # Source
+///
+/// Nadeau, Bengio, *Inference for the generalization error*, Machine Learning 52, 2003, doi:10.1023/A:1024068626366, whose variance of the mean
+/// over `J` splits is `(1 / J + n_test / n_train) σ²` instead of `σ² / J`.
 ///
 /// # Errors
 ///
@@ -104,6 +111,9 @@ pub struct Evidence {
     pub method_score: f64,
     /// Labelled target rows.
     pub n_rows: usize,
+    /// How far the predictions of both are apart on these rows: the share of rows of which the classes differ; of values, the
+    /// root mean squared difference as a share of the larger error. No gain is larger.
+    pub disagreement: f64,
 }
 
 /// A fold: the places among the labelled target rows of those whose labels are taken away, and of the others.
@@ -169,20 +179,30 @@ impl TargetCrossValidation {
                 .collect()
         };
         let baseline = of(0)?;
+        let k = self.n_folds.min(known.len()) as f64;
+        let of_folds = (1.0 + k / (k - 1.0)).sqrt();
         let evidence = |column: usize| {
-            let losses: Vec<PairedLosses> = baseline
-                .iter()
-                .zip(of(column)?)
-                .map(|(baseline, method)| PairedLosses::new(known, baseline, &method))
+            let method = of(column)?;
+            let pairs = || baseline.iter().zip(&method);
+            let losses: Vec<PairedLosses> = pairs()
+                .map(|(baseline, method)| PairedLosses::new(known, baseline, method))
                 .collect::<Result<_, _>>()?;
             let losses = PairedLosses::mean(&losses).ok_or_else(no_labels)?;
+            let apart: Vec<f64> = pairs()
+                .map(|(baseline, method)| distance(baseline, method))
+                .collect::<Result<_, _>>()?;
+            let apart = apart.iter().sum::<f64>() / apart.len() as f64;
             let (baseline_score, method_score) = losses.scores();
             Ok(Evidence {
                 gain: losses.gain(),
-                standard_error: losses.standard_error(),
+                standard_error: losses.standard_error().map(|error| error * of_folds),
                 baseline_score,
                 method_score,
                 n_rows: losses.len(),
+                disagreement: match known {
+                    Labels::Classes(_) => apart,
+                    Labels::Values(_) => share_of_error(apart, (baseline_score, method_score)),
+                },
             })
         };
         Ok((1..n_columns).map(evidence).collect())
@@ -270,6 +290,16 @@ fn in_order<'a>(
         back[place] = at;
     }
     Ok(joined.ok_or_else(no_labels)?.select(&back))
+}
+
+/// A mean squared difference of two predictions as a share of the larger of their errors.
+pub(super) fn share_of_error(mean_square: f64, errors: (f64, f64)) -> f64 {
+    let most = errors.0.max(errors.1);
+    if most == 0.0 {
+        0.0
+    } else {
+        mean_square.sqrt() / most
+    }
 }
 
 fn no_labels() -> TransferError {

@@ -1,48 +1,36 @@
 //! A method that steps back where it would do harm.
 
-use serde::{Deserialize, Serialize};
 use translearn_classical::{SourceOnly, TargetOnly};
 use translearn_core::{
     AcceptsTarget, BaseLearner, Fitted, MethodInfo, TransferError, TransferMethod, TransferProblem,
-    params::ParamMap, seed::derive,
+    params::ParamMap,
 };
-use translearn_learners::Logistic;
+use translearn_learners::{Logistic, Ridge};
 
-use super::{Belief, Evidence, TargetCrossValidation, Verdict};
-use crate::interval::check_confidence;
+use super::rule::{Decision, GateRule, Weigher};
 
-/// Any transfer method, behind a gate: fitted where the labelled target rows speak for it, else the baseline.
+/// Any transfer method, behind a gate: used where the labelled target rows speak for it, else the baseline.
 ///
 /// *When.* A method is to be used on problems nobody has looked at, and a loss is worse than a gain that is missed.
 ///
 /// # Steps
 ///
-/// 1. The baseline is the method's own learner (logistic regression or, for values, ridge regression where it has none) fitted on the labelled target rows
-///    alone; where there are none, on the source.
-/// 2. The gain over it, by [`TargetCrossValidation`].
-/// 3. What is believed of the gain: the prior, after that [`Belief`].
-/// 4. A gain that is at least as likely as `confidence` opens the gate: the method is fitted on the whole problem. Else the baseline is.
+/// The baseline is the method's own learner (logistic regression or, for values, ridge regression where it has none) fitted on
+/// the labelled target rows alone; where there are none, on the source. Both are fitted, [`GateRule`] decides, and the method answers where
+/// the decision is to transfer. Else the baseline does.
 ///
-/// Without labelled target rows there is no evidence: the verdict is [`Verdict::Undecided`], and the baseline is fitted. A change
+/// Without labelled target rows there is no evidence: the verdict is undecided, and the baseline answers. A change
 /// of P(Y|X) cannot be seen there at all.
 ///
 /// The trace has the series `gate-gain`, `gate-deviation` (the belief) and `gate-open` (1 or 0) beside those of what was fitted.
 ///
-/// # Parameters
-///
-/// | name | default | range | meaning |
-/// |---|---|---|---|
-/// | `confidence` | 0.8 | [0.5, 1) | how likely a gain has to be |
-/// | `prior` | 0 ± 0.1 | deviation > 0 | what gains are elsewhere; the default is an assumption, not an estimate |
-/// | `validation` | 5 folds, 3 repetitions | | how the gain is measured |
-///
 /// # Cost
 ///
-/// Of the cross-validation: `n_folds · n_repeats` fits of method and baseline, and one fit of what is chosen.
+/// Of the cross-validation: `n_folds · n_repeats` fits of method and baseline, and one fit more of each.
 ///
 /// # Errors
 ///
-/// Those of the fit that is chosen, and [`TransferError::OutOfMemory`]. Where the cross-validation fails otherwise (too few
+/// Those of both fits, and [`TransferError::OutOfMemory`]. Where the cross-validation fails otherwise (too few
 /// labels, a fold without a class), there is no evidence.
 ///
 /// # Example
@@ -68,66 +56,23 @@ use crate::interval::check_confidence;
 #[derive(Debug, Clone)]
 pub struct TransferGate<M> {
     method: M,
-    confidence: f64,
-    prior: Belief,
-    validation: TargetCrossValidation,
+    rule: GateRule,
 }
 
 impl<M> TransferGate<M> {
-    /// The gate before a method, with the defaults above.
+    /// The gate before a method, with the default rule.
     pub fn new(method: M) -> Self {
         Self {
             method,
-            confidence: 0.8,
-            prior: Belief {
-                gain: 0.0,
-                deviation: 0.1,
-            },
-            validation: TargetCrossValidation::default(),
+            rule: GateRule::default(),
         }
     }
 
-    /// Sets how likely a gain has to be.
+    /// Sets how it is decided.
     #[must_use]
-    pub fn confidence(mut self, confidence: f64) -> Self {
-        self.confidence = confidence;
+    pub fn rule(mut self, rule: GateRule) -> Self {
+        self.rule = rule;
         self
-    }
-
-    /// Sets what gains are elsewhere.
-    #[must_use]
-    pub fn prior(mut self, prior: Belief) -> Self {
-        self.prior = prior;
-        self
-    }
-
-    /// Sets how the gain is measured.
-    #[must_use]
-    pub fn validation(mut self, validation: TargetCrossValidation) -> Self {
-        self.validation = validation;
-        self
-    }
-}
-
-/// What a gate decided, and on what grounds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Decision {
-    /// Transfer, do not, or undecided.
-    pub verdict: Verdict,
-    /// What is believed of the gain.
-    pub belief: Belief,
-    /// What was measured; `None` where nothing could be.
-    pub evidence: Option<Evidence>,
-    /// Why nothing was measured.
-    pub obstacle: Option<String>,
-    /// The baseline: `target-only` or `source-only`.
-    pub baseline: String,
-}
-
-impl Decision {
-    /// Whether the method is fitted. Where the gate is undecided, it is not.
-    pub fn is_open(&self) -> bool {
-        self.verdict == Verdict::Transfer
     }
 }
 
@@ -135,43 +80,9 @@ impl<M: TransferMethod> TransferGate<M> {
     /// What [`TransferGate::fit`](TransferMethod::fit) with the same seed decides.
     ///
     /// # Errors
-    /// As [`MethodInfo::check`]; [`TransferError::InvalidParameter`] outside the ranges above.
+    /// See the type; [`TransferError::InvalidParameter`] for a rule outside its ranges.
     pub fn decide(&self, problem: &TransferProblem, seed: u64) -> Result<Decision, TransferError> {
-        self.method.info().check(problem)?;
-        self.check()?;
-        let baseline = baseline(&self.method, problem);
-        let mut decision = Decision {
-            verdict: Verdict::Undecided,
-            belief: self.prior,
-            evidence: None,
-            obstacle: None,
-            baseline: baseline.info().name.to_owned(),
-        };
-        if problem.target_labelled().is_none() {
-            decision.obstacle = Some("no target row has a label".to_owned());
-            return Ok(decision);
-        }
-        let seed = derive(seed, &["gate"]);
-        match self
-            .validation
-            .evidence(problem, &*baseline, &self.method, seed)
-        {
-            Ok(evidence) => {
-                if let Some(standard_error) = evidence.standard_error {
-                    decision.belief = self.prior.after(evidence.gain, standard_error);
-                    decision.verdict = decision.belief.verdict(self.confidence);
-                } else {
-                    decision.obstacle = Some("an error is always 0".to_owned());
-                }
-                decision.evidence = Some(evidence);
-            }
-            // Neither is evidence: what runs out of memory here may not do so elsewhere.
-            Err(
-                error @ (TransferError::InvalidParameter { .. } | TransferError::OutOfMemory(_)),
-            ) => return Err(error),
-            Err(error) => decision.obstacle = Some(error.to_string()),
-        }
-        Ok(decision)
+        Ok(self.fit_and_tell(problem, seed)?.1)
     }
 
     /// Fits, and tells what was decided.
@@ -183,11 +94,15 @@ impl<M: TransferMethod> TransferGate<M> {
         problem: &TransferProblem,
         seed: u64,
     ) -> Result<(Fitted, Decision), TransferError> {
-        let decision = self.decide(problem, seed)?;
+        self.method.info().check(problem)?;
+        let baseline = baseline(&self.method, problem);
+        let weigher = Weigher::new(&self.rule, problem, baseline, seed)?;
+        let evidence = weigher.evidence(&self.method);
+        let (of_method, decision) = weigher.weigh(&self.method, evidence)?;
         let mut fitted = if decision.is_open() {
-            self.method.fit(problem, seed)?
+            of_method
         } else {
-            baseline(&self.method, problem).fit(problem, seed)?
+            weigher.into_baseline()
         };
         let open = f64::from(u8::from(decision.is_open()));
         fitted.trace.series.extend([
@@ -196,20 +111,6 @@ impl<M: TransferMethod> TransferGate<M> {
             ("gate-open".to_owned(), vec![open]),
         ]);
         Ok((fitted, decision))
-    }
-
-    fn check(&self) -> Result<(), TransferError> {
-        self.prior.check()?;
-        check_confidence(self.confidence)?;
-        if self.confidence < 0.5 {
-            return Err(TransferError::InvalidParameter {
-                name: "confidence".to_owned(),
-                value: self.confidence.to_string(),
-                range: "[0.5, 1): below, a loss that is likelier than a gain would open the gate"
-                    .to_owned(),
-            });
-        }
-        Ok(())
     }
 }
 
@@ -238,13 +139,24 @@ pub(super) fn baseline(
     method: &dyn TransferMethod,
     problem: &TransferProblem,
 ) -> Box<dyn TransferMethod> {
-    let learner = method.learner().cloned().unwrap_or_else(|| {
-        if problem.n_classes() > 0 {
-            Logistic::params().into()
-        } else {
-            translearn_learners::Ridge::params().into()
-        }
-    });
+    let learner = method.learner().cloned();
+    no_transfer(learner.unwrap_or_else(|| default_learner(problem)), problem)
+}
+
+/// The learner of methods that are given none.
+pub(crate) fn default_learner(problem: &TransferProblem) -> BaseLearner {
+    if problem.n_classes() > 0 {
+        Logistic::params().into()
+    } else {
+        Ridge::params().into()
+    }
+}
+
+/// A learner on the labelled target rows alone, or on the source where there are none.
+pub(crate) fn no_transfer(
+    learner: BaseLearner,
+    problem: &TransferProblem,
+) -> Box<dyn TransferMethod> {
     if problem.target_labelled().is_some() {
         Box::new(TargetOnly::params().learner(learner))
     } else {

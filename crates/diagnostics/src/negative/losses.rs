@@ -146,6 +146,13 @@ fn relative(baseline: f64, method: f64) -> f64 {
     }
 }
 
+/// The mean loss of a prediction were another one the truth: the share of rows of which the classes differ, or the mean squared
+/// difference.
+pub(super) fn distance(truth: &Labels, other: &Labels) -> Result<f64, TransferError> {
+    let (_, apart) = losses("the other prediction", truth, other)?;
+    Ok(apart.mean().unwrap_or_default())
+}
+
 fn losses(
     what: &str,
     truth: &Labels,

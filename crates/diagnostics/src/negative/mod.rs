@@ -19,6 +19,7 @@ mod comparison;
 mod evidence;
 mod gate;
 mod losses;
+mod rule;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,10 @@ pub use belief::Belief;
 pub use causes::{Cause, Causes, FoundCause};
 pub use comparison::{PairedComparison, TransferGap};
 pub use evidence::{Evidence, TargetCrossValidation};
-pub use gate::{Decision, TransferGate};
+pub use gate::TransferGate;
+pub(crate) use gate::{default_learner, no_transfer};
+pub(crate) use rule::Weigher;
+pub use rule::{Decision, GateRule};
 pub use sources::by_source;
 
 /// Whether to transfer.

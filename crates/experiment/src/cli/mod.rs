@@ -1,6 +1,7 @@
 //! The command line over a registry.
 
 mod device;
+mod diagnose;
 mod list;
 mod methods_table;
 mod output;
@@ -30,6 +31,7 @@ enum Command {
     Run(run::Arguments),
     Plan(plan::Arguments),
     Report(report::Arguments),
+    Diagnose(diagnose::Arguments),
     List(list::Arguments),
     /// Print the methods as the Markdown table of the README.
     MethodsTable,
@@ -71,6 +73,7 @@ pub fn main_with(registry: Registry) -> ExitCode {
         Command::Run(arguments) => run::run(arguments, &registry),
         Command::Plan(arguments) => plan::run(arguments, &registry),
         Command::Report(arguments) => report::run(arguments),
+        Command::Diagnose(arguments) => diagnose::run(arguments, &registry),
         Command::List(arguments) => list::run(arguments, &registry),
         Command::MethodsTable => methods_table::run(&registry),
         Command::Worker => Ok(worker::serve(&registry)),

@@ -238,7 +238,7 @@ pub fn expand(
                     experiment: spec.name.clone(),
                     task: TaskSpec {
                         at: None,
-                        group: None,
+                        groups: Vec::new(),
                         ..task.clone()
                     },
                     method: MethodSpec {

@@ -4,11 +4,27 @@ use std::cmp::Reverse;
 
 use translearn_core::{Labels, seed};
 
+use super::PrepareError;
 use crate::spec::Draw;
+
+/// The rows drawn, ascending, or what is wrong with the draw called `what`.
+pub(crate) fn draw_rows(
+    what: &'static str,
+    wanted: Draw,
+    labels: &Labels,
+    seed: u64,
+) -> Result<Vec<usize>, PrepareError> {
+    draw(labels, wanted, seed).map_err(|reason| PrepareError::Draw {
+        what,
+        draw: wanted,
+        rows: labels.len(),
+        reason,
+    })
+}
 
 /// The rows drawn, ascending. The same seed draws `{ per_class = 3 }` as a subset of `{ per_class = 5 }`; so does
 /// `count` where there are no classes.
-pub(super) fn draw(labels: &Labels, wanted: Draw, seed: u64) -> Result<Vec<usize>, &'static str> {
+fn draw(labels: &Labels, wanted: Draw, seed: u64) -> Result<Vec<usize>, &'static str> {
     let groups = groups(labels);
     let n = labels.len();
     let shares = match wanted {

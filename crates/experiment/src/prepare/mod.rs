@@ -26,6 +26,7 @@ use translearn_data::DataError;
 
 pub use cache::TaskCache;
 pub use check::check;
+pub(crate) use draw::draw_rows;
 pub use prepared::{PreparedTask, View};
 pub use raw::RawTask;
 
@@ -73,7 +74,7 @@ pub enum PrepareError {
     },
     /// Labels that can be read as classes and as numbers.
     #[error(
-        "the labels are numbers and the metrics of both kinds; say `output = \"classification\"` or \"regression\" in the task"
+        "the labels are numbers, which can be classes or values; say `output = \"classification\"` or \"regression\" in the task"
     )]
     Output,
     /// A draw that asks for more than there is, or leaves nothing.
@@ -91,7 +92,7 @@ pub enum PrepareError {
 }
 
 impl PrepareError {
-    fn data(part: &str) -> impl FnOnce(DataError) -> Self {
+    pub(crate) fn data(part: &str) -> impl FnOnce(DataError) -> Self {
         let part = part.to_owned();
         move |error| Self::Data {
             part,

@@ -13,7 +13,7 @@ use translearn_data::{
 };
 
 use super::PrepareError;
-use super::draw::draw;
+use super::draw::draw_rows;
 use super::encode::{Encoded, encode};
 use super::images::{self, Loaded, PartImages};
 use super::prepared::{Chosen, Frame, ImageView, PreparedTask, View};
@@ -351,20 +351,6 @@ impl Drawn<'_> {
             view: OnceLock::new(),
         })
     }
-}
-
-fn draw_rows(
-    what: &'static str,
-    wanted: Draw,
-    labels: &Labels,
-    seed: u64,
-) -> Result<Vec<usize>, PrepareError> {
-    draw(labels, wanted, seed).map_err(|reason| PrepareError::Draw {
-        what,
-        draw: wanted,
-        rows: labels.len(),
-        reason,
-    })
 }
 
 /// The rows below `n` that are not among `rows`, which ascend.

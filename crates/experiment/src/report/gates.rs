@@ -14,6 +14,7 @@ pub(super) struct GateView {
     losses: usize,
     called: usize,
     precision: String,
+    lenient_precision: String,
     recall: String,
     undecided: usize,
     let_through: usize,
@@ -22,6 +23,9 @@ pub(super) struct GateView {
     advised_gain: String,
     best_method: String,
     oracle_gain: String,
+    advised_losses: String,
+    regret: String,
+    regret_of_best: String,
     bias: String,
     error: String,
     covered: String,
@@ -39,6 +43,7 @@ pub(super) fn view(summary: &GateSummary) -> GateView {
         losses: audit.n_losses,
         called: audit.n_called,
         precision: share(audit.precision()),
+        lenient_precision: share(audit.lenient_precision()),
         recall: share(audit.recall()),
         undecided: audit.n_undecided,
         let_through: audit.n_let_through,
@@ -50,6 +55,9 @@ pub(super) fn view(summary: &GateSummary) -> GateView {
             None => points(0.0),
         },
         oracle_gain: points(audit.oracle_gain),
+        advised_losses: share(audit.n_advised_losses as f64 / audit.n_problems as f64),
+        regret: points(audit.regret()),
+        regret_of_best: points(audit.regret_of_best_method()),
         bias: calibrated(|calibration| points(calibration.bias)),
         error: calibrated(|calibration| format!("{:.1}", 100.0 * calibration.error)),
         covered: calibrated(|calibration| share(calibration.covered)),
@@ -62,7 +70,7 @@ fn none() -> String {
 
 fn share(share: f64) -> String {
     if share.is_finite() {
-        format!("{:.0} %", 100.0 * share)
+        format!("{:.1} %", 100.0 * share)
     } else {
         none()
     }

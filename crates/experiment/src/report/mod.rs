@@ -3,6 +3,7 @@
 //! `report.html` is one file: style and drawings are in it, it loads nothing and runs nothing. `report.md` says the same
 //! and shows the drawings that lie beside it in `plots/`.
 
+mod advice;
 mod curve;
 mod details;
 mod figure;
@@ -20,6 +21,7 @@ use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 
+pub use advice::{advice_text, write_advice};
 pub use terminal::terminal_table;
 
 use crate::TrialRecord;

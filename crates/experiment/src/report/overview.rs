@@ -43,6 +43,9 @@ struct Cell {
     note: &'static str,
 }
 
+/// Tasks that have a column of their own; of more, only the averages are shown together.
+const MOST_TASKS: usize = 24;
+
 pub(super) fn view(
     group: &[OverallSummary],
     summary: &Summary,
@@ -86,13 +89,18 @@ pub(super) fn view(
         .filter(|row| !row.oracle)
         .filter_map(|row| Some((row.method.as_str(), row.mean?)));
     let best_average = best(averages, metric, format);
+    let shown = if tasks.len() > MOST_TASKS {
+        &[]
+    } else {
+        &tasks[..]
+    };
     let rows = group
         .iter()
         .map(|row| OverviewRow {
             name: clean(&row.method),
             is_baseline: row.is_baseline(),
             oracle: needs_tag(&row.method, row.oracle),
-            cells: tasks
+            cells: shown
                 .iter()
                 .zip(&best_of_task)
                 .map(|(task, best)| Cell {
@@ -128,7 +136,7 @@ pub(super) fn view(
     Overview {
         metric: format.label(metric),
         gain_unit: gain_format.gain_unit(&group[0].gain_metric),
-        tasks: tasks.iter().map(|task| clean(&task[0].task)).collect(),
+        tasks: shown.iter().map(|task| clean(&task[0].task)).collect(),
         rows,
         has_std: tasks
             .iter()

@@ -205,7 +205,7 @@ fn failures(text: &mut String, summary: &Summary) {
 }
 
 /// The first column and words to the left, numbers to the right.
-fn align(rows: &[Vec<String>]) -> String {
+pub(super) fn align(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter()

@@ -1,5 +1,6 @@
 //! From a `[[task]]` to a [`TaskSpec`].
 
+use toml::de::DeValue;
 use translearn_core::metrics::Metric;
 use translearn_data::encode::TableParams;
 use translearn_data::text::TextParams;
@@ -55,7 +56,7 @@ impl TaskSpec {
         let table = section.optional_at::<TableParams>("table")?;
         let own_features = section.optional_at::<FeaturesSpec>("features")?;
         let image_side = section.optional_at::<u32>("image_side")?;
-        let group = section.optional::<String>("group")?;
+        let groups = parse_groups(&mut section)?;
         let at = section.optional_at::<f64>("at")?;
         section.finish()?;
 
@@ -150,12 +151,23 @@ impl TaskSpec {
             features,
             image_side: image_side.map_or(Self::IMAGE_SIDE, |(side, _)| side),
             table: table.map_or_else(TableParams::default, |(params, _)| params),
-            group,
+            groups,
             at: at
                 .map(|(at, line)| curve::finite(&section, "at", line, at))
                 .transpose()?,
             line: section.line,
         })
+    }
+}
+
+/// A name or a list of names.
+fn parse_groups(section: &mut Section<'_>) -> Result<Vec<String>, SpecError> {
+    let Some(entry) = section.take("group") else {
+        return Ok(Vec::new());
+    };
+    match entry.value.get_ref() {
+        DeValue::Array(_) => section.read(entry),
+        _ => Ok(vec![section.read(entry)?]),
     }
 }
 

@@ -32,7 +32,7 @@ use super::is_none_or_default;
 /// | `text` | [`TextParams`], for `kind = "text"` | their defaults |
 /// | `features` | [`FeaturesSpec`], for `kind = "images"`: the network that turns them into vectors | the specification's, if it has any |
 /// | `image_side` | for `kind = "images"`: images of a longer shorter side are shrunk to it when they are decoded for methods that take images as they are, at least 16 and what their networks take (341 for `inception-v3` and `xception`, 8/7 of `image_size` for most others) | 256 |
-/// | `group` | tasks of one group are summed up together where gates are audited | none |
+/// | `group` | a name, or a list of them: tasks of one group are summed up together where gates are audited | none |
 /// | `at` | where the task stands on the curve over tasks: a number | none |
 /// | `table` | [`TableParams`], for tables with categories or missing values | their defaults |
 ///
@@ -89,8 +89,8 @@ pub struct TaskSpec {
     #[serde(default, skip_serializing_if = "is_none_or_default")]
     pub table: TableParams,
     /// What it is summed up with where gates are audited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<String>,
+    #[serde(default, rename = "group", skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// Where it stands on the curve over tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<f64>,

@@ -11,7 +11,7 @@ use crate::{Status, TrialRecord};
 /// Gains up to a point are none.
 const MARGIN: f64 = 0.01;
 
-/// One summary for each group of tasks, in the order of the plan, and where there are several one for all. Of a gated method the same without
+/// One summary for each group of tasks, in the order of the plan, and one for all. Of a gated method the same without
 /// a gate tells what the gate kept from it: only pairs of both count.
 pub(super) fn summarise(
     plan: &PlanFile,
@@ -26,10 +26,10 @@ pub(super) fn summarise(
         .filter(|method| method.gate && method.learner.is_some())
         .filter_map(|gated| Some((gated, without_gate(plan, gated)?)))
         .collect();
-    let mut groups: Vec<(Option<&str>, Vec<Audited>)> = Vec::new();
+    let mut groups: Vec<(&str, Vec<Audited>)> = Vec::new();
+    let mut all: Vec<Audited> = Vec::new();
     let mut methods: Vec<&str> = Vec::new();
     for (number, (task, results)) in plan.spec.tasks.iter().zip(tasks).enumerate() {
-        let group = task.group.as_deref();
         for &(gated, free) in &pairs {
             let method = methods
                 .iter()
@@ -51,21 +51,25 @@ pub(super) fn summarise(
                 let Some(pair) = gains.into_iter().find(|pair| pair.seed == record.seed) else {
                     continue;
                 };
-                let place = groups.iter().position(|(name, _)| *name == group);
-                let place = place.unwrap_or_else(|| {
-                    groups.push((group, Vec::new()));
-                    groups.len() - 1
-                });
                 // Seeds are other draws of labels: each is a problem of its own.
                 let seed = plan.spec.seeds.iter().position(|seed| *seed == record.seed);
-                groups[place].1.push(Audited {
+                let audited = Audited {
                     problem: number * plan.spec.seeds.len() + seed.unwrap_or(0),
                     method,
                     verdict: decision.verdict,
                     belief: decision.belief,
                     measured: decision.evidence.is_some(),
                     gain: pair.share(),
-                });
+                };
+                all.push(audited);
+                for group in &task.groups {
+                    let place = groups.iter().position(|(name, _)| name == group);
+                    let place = place.unwrap_or_else(|| {
+                        groups.push((group, Vec::new()));
+                        groups.len() - 1
+                    });
+                    groups[place].1.push(audited);
+                }
             }
         }
     }
@@ -79,14 +83,11 @@ pub(super) fn summarise(
     };
     let mut summaries: Vec<GateSummary> = groups
         .iter()
-        .map(|(name, decisions)| of_group(*name, decisions))
+        .map(|(name, decisions)| of_group(Some(name), decisions))
         .collect();
-    if groups.len() > 1 {
-        let all: Vec<Audited> = groups
-            .into_iter()
-            .flat_map(|(_, decisions)| decisions)
-            .collect();
-        summaries.push(of_group(Some("all"), &all));
+    if !all.is_empty() {
+        let name = (!groups.is_empty()).then_some("all");
+        summaries.push(of_group(name, &all));
     }
     summaries
 }

@@ -180,7 +180,7 @@ impl Verdict {
 /// Gates over a group of tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateSummary {
-    /// The group; `None` for tasks without one.
+    /// The group; `None` for all tasks where there are no groups.
     pub group: Option<String>,
     /// The method with the largest mean gain.
     pub best_method: Option<String>,

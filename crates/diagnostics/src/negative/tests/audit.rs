@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use crate::negative::{Audited, Belief, Verdict, audit};
+use crate::negative::{Audited, Belief, GateRule, Verdict, audit};
 
 fn decisions() -> impl Strategy<Value = Vec<Audited>> {
     let one = (
@@ -83,6 +83,7 @@ proptest! {
         let problems = f64::from(problems);
         prop_assert!((found.oracle_gain - oracle / problems).abs() < 1e-12);
         prop_assert!((found.advised_gain - advised / problems).abs() < 1e-12);
+        prop_assert!(found.n_advised_losses <= problems as usize);
         prop_assert!((found.regret() - (oracle - advised) / problems).abs() < 1e-12);
         let totals = (0..3).map(|method| {
             let of = all.iter().filter(|one| one.method == method);
@@ -112,7 +113,7 @@ fn a_belief_that_is_right_is_covered() {
             Audited {
                 problem,
                 method: 0,
-                verdict: belief.verdict(0.8),
+                verdict: GateRule::default().caution(0.8).verdict(belief),
                 belief,
                 measured: true,
                 gain: belief.gain + 0.04 * rng.normal(),

@@ -9,7 +9,7 @@ use translearn_learners::{Knn, Ncm, Ridge};
 
 use super::{problem, rows};
 use crate::negative::{
-    Belief, Cause, Causes, TargetCrossValidation, TransferGate, Verdict, by_source,
+    Belief, Cause, Causes, GateRule, TargetCrossValidation, TransferGate, Verdict, by_source,
 };
 
 fn learner() -> BaseLearner {
@@ -83,6 +83,61 @@ fn the_gated_method_loses_less_and_keeps_part_of_the_gain() {
     assert!(gated_gain <= gain && gain > 0.0, "{gated_gain} of {gain}");
 }
 
+/// What is at stake, what is believed and what follows, by hand.
+#[test]
+fn the_rule_is_what_it_says() {
+    let method = Pooled::params().learner(learner());
+    let prior = Belief {
+        gain: -0.2,
+        deviation: 0.4,
+    };
+    for (run, flip) in [(1, 0.0), (2, 0.3), (3, 0.6), (4, 1.0)] {
+        let (problem, _) = problem(flip, 12, run);
+        let rule = GateRule::default()
+            .prior(prior)
+            .margin(0.02)
+            .caution(0.6)
+            .confidence(0.7);
+        let gate = TransferGate::new(method.clone()).rule(rule.clone());
+        let found = gate.decide(&problem, 3).unwrap();
+        let rows = problem.target_unlabelled();
+        let said = |method: &dyn TransferMethod| {
+            let model = method.fit(&problem, 3).unwrap().model;
+            model.predict(&rows).unwrap().labels
+        };
+        let (one, other) = (
+            said(&method),
+            said(&TargetOnly::params().learner(learner())),
+        );
+        let pairs = one
+            .classes("test")
+            .unwrap()
+            .iter()
+            .zip(other.classes("test").unwrap());
+        let apart = pairs.filter(|(a, b)| a != b).count() as f64;
+        let at_stake = (apart + 1.0) / (rows.n_rows() as f64 + 2.0);
+        assert!((found.at_stake.unwrap() - at_stake).abs() < 1e-12);
+        let evidence = found.evidence.unwrap();
+        let before = Belief {
+            gain: -0.2 * at_stake,
+            deviation: 0.4 * at_stake,
+        };
+        let after = before.after(evidence.gain, evidence.standard_error.unwrap());
+        assert!((found.belief.gain - after.gain).abs() < 1e-12);
+        assert!((found.belief.deviation - after.deviation).abs() < 1e-12);
+        let verdict = if after.chance_of_less(-0.02) >= 0.6 {
+            Verdict::DoNotTransfer
+        } else if after.chance_of_less(0.0) <= 0.3 {
+            Verdict::Transfer
+        } else {
+            Verdict::Undecided
+        };
+        assert_eq!(found.verdict, verdict);
+        // A gain on rows on which nothing differs is none.
+        assert!(evidence.gain.abs() <= evidence.disagreement + 1e-12);
+    }
+}
+
 #[test]
 fn without_labels_the_gate_is_undecided() {
     let (with, _) = problem(0.0, 8, 1);
@@ -113,24 +168,30 @@ fn without_labels_the_gate_is_undecided() {
 fn the_gate_tells_what_it_decided_and_refuses_nonsense() {
     let (problem, _) = problem(1.0, 20, 5);
     let gate = || TransferGate::new(Pooled::params().learner(learner()));
+    let rule = GateRule::default;
     let fitted = gate().fit(&problem, 7).unwrap();
     let decision = gate().decide(&problem, 7).unwrap();
     assert_eq!(fitted.trace.series["gate-gain"], [decision.belief.gain]);
     assert_eq!(fitted.trace.series["gate-open"], [0.0]);
     for wrong in [
-        gate().confidence(0.4),
-        gate().confidence(f64::NAN),
-        gate().prior(Belief {
+        rule().confidence(0.4),
+        rule().confidence(f64::NAN),
+        rule().caution(0.0),
+        rule().caution(1.0),
+        rule().margin(-0.1),
+        rule().margin(1.0),
+        rule().prior(Belief {
             gain: 0.0,
             deviation: 0.0,
         }),
-        gate().prior(Belief {
+        rule().prior(Belief {
             gain: f64::NAN,
             deviation: 1.0,
         }),
-        gate().validation(TargetCrossValidation::default().n_folds(1)),
-        gate().validation(TargetCrossValidation::default().n_repeats(0)),
+        rule().validation(TargetCrossValidation::default().n_folds(1)),
+        rule().validation(TargetCrossValidation::default().n_repeats(0)),
     ] {
+        let wrong = gate().rule(wrong);
         assert!(
             matches!(
                 wrong.decide(&problem, 0),
@@ -188,6 +249,29 @@ fn folds_of_one_row_are_leave_one_out() {
         (0..9).map(one).sum::<usize>() as f64 / 9.0
     };
     assert!((found.baseline_score - right(&alone)).abs() < 1e-12);
+    // Nine folds, two rows more, and what the folds have in common.
+    let losses = |method: &dyn TransferMethod| -> Vec<f64> {
+        let one = |row: usize| {
+            let others: Vec<usize> = (0..9).filter(|other| *other != row).collect();
+            let problem = problem.with_target_labels(&others).unwrap();
+            let model = method.fit(&problem, 0).unwrap().model;
+            let said = model
+                .predict(&known.features.select_rows(&[row]))
+                .unwrap()
+                .labels;
+            f64::from(u8::from(said != known.labels.select(&[row])))
+        };
+        (0..9).map(one).collect()
+    };
+    let saved = losses(&alone)
+        .into_iter()
+        .zip(losses(&pooled))
+        .map(|(a, b)| a - b);
+    let saved: Vec<f64> = saved.chain([1.0, -1.0]).collect();
+    let mean = saved.iter().sum::<f64>() / 11.0;
+    let squares = saved.iter().map(|d| d * d).sum::<f64>() / 11.0;
+    let error = ((squares - mean * mean) / 11.0 * (1.0 + 9.0 / 8.0)).sqrt();
+    assert!((found.standard_error.unwrap() - error).abs() < 1e-12);
     assert!((found.method_score - right(&pooled)).abs() < 1e-12);
     assert!((found.gain - (found.method_score - found.baseline_score)).abs() < 1e-12);
 }

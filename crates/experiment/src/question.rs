@@ -1,0 +1,194 @@
+//! A problem from two files of one's own, for `diagnose`.
+
+use std::path::{Path, PathBuf};
+
+use translearn_core::{Domain, Features, LabelSpace, Labels, Task, TransferProblem, seed};
+use translearn_data::encode::{ClassMap, TableEncoder, TableParams, real_labels};
+use translearn_data::preprocess::{Pipeline, Step};
+use translearn_data::read::{self, PartlyLabelled, ReadOptions};
+use translearn_data::{DataError, RawFeatures, RawLabels, RawSample};
+
+use crate::prepare::{PrepareError, draw_rows};
+use crate::spec::{Draw, Output};
+
+/// Two files and what is to be known of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    /// The file of the source, all of whose rows have a label.
+    pub(crate) source: PathBuf,
+    /// The file of the target.
+    pub(crate) target: PathBuf,
+    /// How both are read; `label` names the label.
+    pub(crate) options: ReadOptions,
+    /// Which labels of the target are seen.
+    pub(crate) known: Known,
+    /// Classes or values; `None` where the labels tell.
+    pub(crate) output: Option<Output>,
+    /// Preprocessing, in order.
+    pub(crate) preprocess: Vec<Step>,
+    /// Draws the labels that are seen.
+    pub(crate) seed: u64,
+}
+
+/// Which labels of the target are seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// All that are there.
+    All,
+    /// None.
+    Nothing,
+    /// So many of them, class by class in proportion.
+    Count(usize),
+}
+
+/// The problem, and what its numbers are called.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// The problem.
+    pub(crate) problem: TransferProblem,
+    /// The names of the features; none where the files have none.
+    pub(crate) columns: Vec<String>,
+}
+
+impl Question {
+    /// Reads both files.
+    ///
+    /// # Errors
+    /// [`PrepareError`] for files that cannot be read or do not go together.
+    pub(crate) fn read(&self) -> Result<Asked, PrepareError> {
+        let names = [("source", &self.source), ("target", &self.target)]
+            .map(|(role, path)| format!("{role} {}", path.display()));
+        let source = read::file(&self.source, &self.options).map_err(data(&names[0]))?;
+        let target = self.target().map_err(data(&names[1]))?;
+        let RawSample {
+            features: source,
+            labels: Some(labels),
+        } = source
+        else {
+            return Err(PrepareError::NoLabels {
+                part: names[0].clone(),
+                why: "to learn from",
+            });
+        };
+        let (space, labels, known) = self.labels(&labels, target.labels.as_ref())?;
+        let known = known
+            .map(|known| self.seen(&target.rows, &known))
+            .transpose()?;
+        let (source, target, columns) =
+            encode(&source, &target.features, &self.target).map_err(data("the files"))?;
+        let (_, sources, target) = Pipeline::from(self.preprocess.clone())
+            .fit_transform(&[&source], &target)
+            .map_err(data("preprocessing"))?;
+        let task = match known {
+            Some((rows, known)) => Task::partly_labelled(space.clone(), rows, known),
+            None => Task::unlabelled(space.clone()),
+        };
+        let domain = |name: &str, features: Features| Domain {
+            name: name.to_owned(),
+            features,
+        };
+        let sources = sources.into_iter().map(|features| {
+            (
+                domain(&names[0], features),
+                Task::labelled(space.clone(), labels.clone()),
+            )
+        });
+        let problem =
+            TransferProblem::from_parts(sources.collect(), (domain(&names[1], target), task))?;
+        Ok(Asked { problem, columns })
+    }
+
+    fn target(&self) -> Result<PartlyLabelled, DataError> {
+        let found = read::partly_labelled(&self.target, &self.options);
+        if self.known != Known::Nothing {
+            return found;
+        }
+        // Without labels the array that would hold them may be missing.
+        let unlabelled = ReadOptions {
+            label: None,
+            ..self.options.clone()
+        };
+        let found = found.or_else(|_| read::partly_labelled(&self.target, &unlabelled))?;
+        Ok(PartlyLabelled {
+            labels: None,
+            ..found
+        })
+    }
+
+    /// The labels as codes or numbers.
+    fn labels(
+        &self,
+        source: &RawLabels,
+        target: Option<&RawLabels>,
+    ) -> Result<(LabelSpace, Labels, Option<Labels>), PrepareError> {
+        let output = match (self.output, source) {
+            (Some(output), _) => output,
+            (None, RawLabels::Names(_)) => Output::Classification,
+            (None, RawLabels::Numbers(_)) => return Err(PrepareError::Output),
+        };
+        let data = || data("the labels");
+        Ok(match output {
+            Output::Classification => {
+                let classes = ClassMap::fit([source].into_iter().chain(target)).map_err(data())?;
+                let encode = |labels: &RawLabels| classes.encode(labels).map_err(data());
+                let (labels, known) = (encode(source)?, target.map(encode).transpose()?);
+                (classes.space(), labels, known)
+            }
+            Output::Regression => {
+                let encode = |labels: &RawLabels| real_labels(labels).map_err(data());
+                let (labels, known) = (encode(source)?, target.map(encode).transpose()?);
+                (LabelSpace::Real, labels, known)
+            }
+        })
+    }
+
+    /// Of the rows with a label, those that are seen.
+    fn seen(&self, rows: &[usize], known: &Labels) -> Result<(Vec<usize>, Labels), PrepareError> {
+        let Known::Count(count) = self.known else {
+            return Ok((rows.to_vec(), known.clone()));
+        };
+        let seed = seed::derive(self.seed, &["labelled"]);
+        let drawn = draw_rows("target-labels", Draw::Count(count), known, seed)?;
+        let rows = drawn.iter().map(|&place| rows[place]).collect();
+        Ok((rows, known.select(&drawn)))
+    }
+}
+
+/// The features of both, and their names.
+fn encode(
+    source: &RawFeatures,
+    target: &RawFeatures,
+    path: &Path,
+) -> Result<(Features, Features, Vec<String>), DataError> {
+    match (source, target) {
+        (RawFeatures::Matrix(source), RawFeatures::Matrix(target)) => {
+            Ok((source.clone(), target.clone(), Vec::new()))
+        }
+        (RawFeatures::Table(source), RawFeatures::Table(target)) => {
+            let encoder = TableEncoder::fit_domains(&[source], target, &TableParams::default())?;
+            let names = encoder.feature_names().to_vec();
+            Ok((
+                encoder.transform(source)?,
+                encoder.transform(target)?,
+                names,
+            ))
+        }
+        _ => {
+            let kind = |features: &RawFeatures| match features {
+                RawFeatures::Matrix(_) => "a matrix",
+                RawFeatures::Table(_) => "a table",
+                RawFeatures::Texts(_) => "texts",
+            };
+            Err(DataError::Mismatch {
+                path: path.to_owned(),
+                left: format!("the source is {}", kind(source)),
+                right: format!("the target is {}", kind(target)),
+                advice: "bring both to one format, a table or a matrix".to_owned(),
+            })
+        }
+    }
+}
+
+fn data(part: &str) -> impl FnOnce(DataError) -> PrepareError {
+    PrepareError::data(part)
+}
