@@ -7,7 +7,7 @@
 //! | [`eigh`], [`eigh_largest`], [`eigh_largest_of`], [`eigh_generalized`] | symmetric eigenproblems `A v = λ v` and `A v = λ B v` |
 //! | [`tridiagonalize`] | eigenvalues and forms `bᵀ(A + s I)⁻¹ b` without eigenvectors |
 //! | [`svd_thin`], [`lstsq`] | `A = U diag(s) Vᵀ`, least squares of minimum norm |
-//! | [`cholesky`], [`cholesky_solve`], [`solve`] | linear systems |
+//! | [`cholesky`], [`cholesky_solve`], [`lu`], [`solve`] | linear systems |
 //! | [`sqrtm_spd`], [`inv_sqrtm_spd`] | symmetric square roots |
 //! | [`orthonormalize`], [`unit_columns`] | column scalings |
 //!
@@ -57,6 +57,6 @@ pub use partial::{eigh_largest, eigh_largest_of};
 pub(crate) use product::rows_by_rows;
 pub use product::{column_means, covariance, gram, matmul};
 pub use shrinkage::covariance_ledoit_wolf;
-pub use solve::solve;
+pub use solve::{Lu, lu, solve};
 pub use svd::{Svd, lstsq, svd_thin};
 pub use tridiagonal::{Tridiagonal, tridiagonalize};

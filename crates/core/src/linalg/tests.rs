@@ -194,6 +194,10 @@ proptest! {
     fn systems_are_solved(n in 0_usize..24, m in 0_usize..4, seed: u64) {
         let (a, b) = (random(n, n, seed) + Array2::<f64>::eye(n) * 8.0, random(n, m, !seed));
         prop_assert!(distance(&a.dot(&solve(&a, &b).unwrap()), &b) < 1e-10);
+        let factors = lu(&a).unwrap();
+        for b in [b, random(n, 3, seed ^ 7)] {
+            prop_assert_eq!(factors.solve(&b).unwrap(), solve(&a, &b).unwrap());
+        }
     }
 
     #[test]
@@ -366,6 +370,14 @@ fn singular_and_indefinite_matrices_are_told_apart() {
         }
     );
     assert_eq!(
+        lu(&one).unwrap_err(),
+        LinalgError::RankDeficient {
+            operation: "lu",
+            columns: 2,
+            column: 1
+        }
+    );
+    assert_eq!(
         orthonormalize(&one).unwrap_err(),
         LinalgError::RankDeficient {
             operation: "orthonormalize",
@@ -418,6 +430,8 @@ fn errors_name_operation_place_and_shapes() {
             cholesky(&a).unwrap_err(),
             solve(&a, &vector).unwrap_err(),
             solve(&Array2::<f64>::eye(3), &a).unwrap_err(),
+            lu(&a).unwrap_err(),
+            lu(&Array2::<f64>::eye(3)).unwrap().solve(&a).unwrap_err(),
             lstsq(&a, &vector).unwrap_err(),
             sqrtm_spd(&a).unwrap_err(),
             orthonormalize(&a).unwrap_err(),

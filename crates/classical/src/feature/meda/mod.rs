@@ -12,7 +12,7 @@ use translearn_core::{
     argmax_rows,
     distance::nearest,
     kernel::{Kernel, ResolvedKernel},
-    linalg::{matmul, solve},
+    linalg::{Lu, lu, matmul, solve},
     seed::derive,
     setters, transfer_method,
 };
@@ -76,7 +76,8 @@ use balance::Balance;
 /// # Shapes and cost
 ///
 /// Source `n_s x d`, target `n_t x d`. The map as the geodesic flow kernel; then O(n²) memory for `K`, O(n² p) for `L
-/// K` and O(n³) a round for the system. `M` is kept as its `C + 1` columns. New rows cost O(n k) each.
+/// K`, O(n³) once for the factors of what stays of the system and O(n² C) a round. `M` is kept as its `C + 1` columns. New
+/// rows cost O(n k) each.
 ///
 /// # Errors
 ///
@@ -188,7 +189,7 @@ impl MedaParams {
             kernel.gram(&rows)?,
             &Laplacian::of_cosines(&rows, self.n_neighbours)?,
             &labelled,
-            wanted,
+            &wanted,
             self,
         )?;
         let balance = Balance::new(&source, &target, derive(seed, &["balance"]))?;
@@ -224,14 +225,17 @@ impl MedaParams {
     }
 }
 
-/// The regularised least squares whose discrepancy changes from round to round.
+/// The regularised least squares whose discrepancy changes from round to round. What does not change is factored once:
+/// with `A = (E + ρL) K + ηI` and `M = Q Qᵀ` of few columns,
+///
+/// `(A + λ Q Qᵀ K)⁻¹ = A⁻¹ − λ A⁻¹ Q (I + λ Qᵀ K A⁻¹ Q)⁻¹ Qᵀ K A⁻¹` (Woodbury).
 struct System {
     /// `K`.
     kernel: Array2<f64>,
-    /// `(E + ρL) K + ηI`.
-    fixed: Array2<f64>,
-    /// `E Y`.
-    wanted: Array2<f64>,
+    /// The factors of `A`.
+    fixed: Lu,
+    /// `A⁻¹ E Y`: `β` without a discrepancy.
+    free: Array2<f64>,
     lambda: f64,
 }
 
@@ -240,26 +244,32 @@ impl System {
         kernel: Array2<f64>,
         laplacian: &Laplacian,
         labelled: &[usize],
-        wanted: Array2<f64>,
+        wanted: &Array2<f64>,
         params: &MedaParams,
     ) -> Result<Self, TransferError> {
-        let mut fixed = laplacian.times(&kernel) * params.rho;
+        let mut fixed = laplacian.times(&kernel);
+        fixed *= params.rho;
         for &row in labelled {
             fixed.row_mut(row).scaled_add(1.0, &kernel.row(row));
         }
         fixed.diag_mut().mapv_inplace(|v| v + params.eta);
+        let fixed = lu(&fixed)?;
         Ok(Self {
             kernel,
+            free: fixed.solve(wanted)?,
             fixed,
-            wanted,
             lambda: params.lambda,
         })
     }
 
     /// `β` for `M = Q Qᵀ`.
     fn solve(&self, q: &Array2<f64>) -> Result<Array2<f64>, TransferError> {
-        let discrepancy = matmul(&(q * self.lambda), &matmul(&q.t(), &self.kernel)?)?;
-        Ok(solve(&(&self.fixed + &discrepancy), &self.wanted)?)
+        let pulls = matmul(&q.t(), &self.kernel)?;
+        let answers = self.fixed.solve(q)?;
+        let mut small = matmul(&pulls, &answers)? * self.lambda;
+        small.diag_mut().mapv_inplace(|v| v + 1.0);
+        let shares = solve(&small, &(matmul(&pulls, &self.free)? * self.lambda))?;
+        Ok(&self.free - &matmul(&answers, &shares)?)
     }
 }
 

@@ -92,7 +92,7 @@ proptest! {
             (-0.5 * (&x.row(i) - &x.row(j)).mapv(|v| v * v).sum()).exp()
         });
         let graph = Laplacian::of_cosines(&x.clone().into(), 3).unwrap();
-        let system = System::new(k.clone(), &graph, &labelled, wanted.clone(), &params).unwrap();
+        let system = System::new(k.clone(), &graph, &labelled, &wanted, &params).unwrap();
         let q = Discrepancy::balanced(&source, &target, 3, mu, false).indicators();
         let beta = system.solve(&q).unwrap();
 
@@ -114,6 +114,41 @@ proptest! {
         for _ in 0..5 {
             let step = Array2::from_shape_simple_fn((n, 3), || 0.1 * rng.normal());
             prop_assert!(objective(&(&beta + &step), &k, &e, &wanted, &penalty, eta) > least);
+        }
+    }
+}
+
+/// Rows that are all there twice, so that `K` is singular, weights far apart, and nothing in common: `f = K β` is that of the
+/// whole system.
+#[test]
+fn the_factors_of_what_stays_serve_hard_systems() {
+    let half = rows(12, 3, 8);
+    let x = concatenate(Axis(0), &[half.view(), half.view()]).unwrap();
+    let k = Array2::from_shape_fn((24, 24), |(i, j)| {
+        (-0.5 * (&x.row(i) - &x.row(j)).mapv(|v| v * v).sum()).exp()
+    });
+    let graph = Laplacian::of_cosines(&x.into(), 3).unwrap();
+    let labelled: Vec<usize> = (0..12).collect();
+    let mut wanted = Array2::zeros((24, 3));
+    labelled
+        .iter()
+        .for_each(|&row| wanted[[row, row % 3]] = 1.0);
+    let source = Array1::from_shape_fn(12, |row| row % 3);
+    for (target, mu) in [
+        (source.mapv(|c| (c + 1) % 3), 0.5),
+        (Array1::from_elem(12, 3), 1.0),
+    ] {
+        for (lambda, rho, eta) in [(1e6, 1.0, 0.1), (10.0, 0.0, 1e-4), (0.0, 1.0, 1e-4)] {
+            let params = MedaParams::default().lambda(lambda).rho(rho).eta(eta);
+            let system = System::new(k.clone(), &graph, &labelled, &wanted, &params).unwrap();
+            let q = Discrepancy::balanced(&source, &target, 4, mu, false).indicators();
+            let f = k.dot(&system.solve(&q).unwrap());
+            let e = Array2::from_diag(&Array1::from_shape_fn(24, |i| f64::from(u8::from(i < 12))));
+            let penalty = q.dot(&q.t()) * lambda + graph.times(&Array2::eye(24)) * rho;
+            let left = (e + penalty).dot(&k) + Array2::<f64>::eye(24) * eta;
+            let naive = k.dot(&solve_dense(&left, &wanted).unwrap());
+            let off = (&f - &naive).fold(0.0_f64, |most, v| most.max(v.abs()));
+            assert!(off < 1e-8, "{lambda}, {rho}, {eta}, {mu}: {off}");
         }
     }
 }
