@@ -204,12 +204,12 @@ impl Scatters {
         let r = of_source.nrows();
         let discrepancy = matmul(&self.root.slice(s![.., ..r]), &of_source)?
             + matmul(&self.root.slice(s![.., r..]), &of_target)?;
-        let leading = InverseRoot::new(&discrepancy, 1.0)?.largest(
-            2 * r,
-            k,
-            |v| matmul(&self.whitened, v),
-            || &self.whitened,
-        )?;
+        let penalty = InverseRoot::new(&discrepancy, 1.0)?;
+        // As an operator first: multiplying the matrix out costs more than the few pairs that are wanted.
+        let leading = match penalty.largest_of(2 * r, k, |v| matmul(&self.whitened, v))? {
+            Some(leading) => leading,
+            None => penalty.largest_in(&self.whitened, k)?,
+        };
         // Solutions of `φ = 0` are no directions: any mixture of them is one, too.
         let values = (&leading * &matmul(&self.whitened, &leading)?).sum_axis(Axis(0));
         let leading = leading.slice(s![.., ..above_rounding(&values)]);

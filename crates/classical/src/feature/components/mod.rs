@@ -1,6 +1,7 @@
 //! Transfer components: the directions of large variance and small discrepancy that TCA, JDA and their kin share.
 
 mod design;
+mod spectrum;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use super::projection::check_components;
 pub use design::ComponentKernel;
 pub(super) use design::DesignParams;
 use design::{Design, blocks, mapped_times};
+use spectrum::{Spectrum, may_pay};
 
 /// A fitted map onto transfer components: rows of either domain to `k` columns, new rows included.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +43,8 @@ pub(crate) struct ComponentProblem {
     centred: OnceLock<Array2<f64>>,
     /// `Fᵀ H F`, formed when a full decomposition needs it.
     scatter: OnceLock<Array2<f64>>,
+    /// Its eigenvalues and vectors, found when components are asked for that follow from them.
+    spectrum: OnceLock<Spectrum>,
 }
 
 impl ComponentProblem {
@@ -59,6 +63,7 @@ impl ComponentProblem {
             f,
             centred: OnceLock::new(),
             scatter: OnceLock::new(),
+            spectrum: OnceLock::new(),
         })
     }
 
@@ -73,14 +78,30 @@ impl ComponentProblem {
         k: usize,
     ) -> Result<Components, TransferError> {
         let m = self.check_count(k)?;
-        let whiten = InverseRoot::new(&matmul(&self.f.t(), indicators)?, lambda)?;
+        let pulls = matmul(&self.f.t(), indicators)?;
+        let whiten = InverseRoot::new(&pulls, lambda)?;
         let operator = |v: &Array2<f64>| {
             let scattered = self.centred_product(v)?;
             // It is centred: `(H F)ᵀ` and `Fᵀ` do the same to it.
             matmul(&self.f.t(), &scattered)
         };
-        let scatter = || self.scatter();
-        Ok(self.components(whiten.largest(m, k, operator, scatter)?))
+        let found = match whiten.largest_of(m, k, operator)? {
+            Some(found) => Some(found),
+            None if may_pay(m, k, pulls.ncols()) => self.spectrum()?.largest(&pulls, lambda, k)?,
+            None => None,
+        };
+        Ok(self.components(match found {
+            Some(found) => found,
+            None => whiten.largest_in(self.scatter(), k)?,
+        }))
+    }
+
+    fn spectrum(&self) -> Result<&Spectrum, LinalgError> {
+        if let Some(spectrum) = self.spectrum.get() {
+            return Ok(spectrum);
+        }
+        let spectrum = Spectrum::of(self.scatter())?;
+        Ok(self.spectrum.get_or_init(|| spectrum))
     }
 
     /// The `k` solutions of largest `μ` in `L a = μ R a`, each scaled to unit length, for matrices of as many columns as `F`.
@@ -253,25 +274,34 @@ impl InverseRoot {
         Ok(x * self.base + matmul(&self.w, &inner)?)
     }
 
-    /// The `k` solutions of largest `μ` in `S a = μ (λ I + Q Qᵀ) a` for a symmetric `S` (`m x m`), given as what it
-    /// does to columns and, should that not do, as a matrix.
-    pub(super) fn largest<'a>(
+    /// The `k` solutions of largest `μ` in `S a = μ (λ I + Q Qᵀ) a` for a symmetric `S` (`m x m`), given as what it does to
+    /// columns; `None` where its decomposition would be quicker.
+    pub(super) fn largest_of(
         &self,
         m: usize,
         k: usize,
         apply: impl Fn(&Array2<f64>) -> Result<Array2<f64>, LinalgError>,
-        matrix: impl FnOnce() -> &'a Array2<f64>,
-    ) -> Result<Array2<f64>, LinalgError> {
-        // As an operator first: multiplying the matrix out costs more than the few pairs that are wanted.
+    ) -> Result<Option<Array2<f64>>, LinalgError> {
         let whitened = |v: &Array2<f64>| self.apply(&apply(&self.apply(v)?)?);
-        let leading = match eigh_largest_of(m, k, whitened)? {
-            Some((_, leading)) => leading,
-            None => {
-                let whitened = self.apply(&self.apply(matrix())?.t().to_owned())?;
-                eigh(&whitened)?.largest(k)?.1
-            }
-        };
-        self.apply(&leading)
+        match eigh_largest_of(m, k, whitened)? {
+            Some((_, leading)) => self.apply(&leading).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// As [`largest_of`](Self::largest_of), by a decomposition of `S`.
+    pub(super) fn largest_in(&self, s: &Array2<f64>, k: usize) -> Result<Array2<f64>, LinalgError> {
+        self.apply(&self.leading(s, k)?.1)
+    }
+
+    /// The `k` largest `μ`, and the vectors `w = (λ I + Q Qᵀ)^{1/2} a` of unit length.
+    fn leading(
+        &self,
+        s: &Array2<f64>,
+        k: usize,
+    ) -> Result<(Array1<f64>, Array2<f64>), LinalgError> {
+        let whitened = self.apply(&self.apply(s)?.t().to_owned())?;
+        eigh(&whitened)?.largest(k)
     }
 }
 

@@ -1,4 +1,4 @@
-use ndarray::{Array2, Axis, concatenate, s};
+use ndarray::{Array1, Array2, Axis, concatenate, s};
 use proptest::prelude::*;
 use translearn_core::{
     DomainMap, Features,
@@ -8,7 +8,7 @@ use translearn_core::{
 
 use super::design::{BLOCK, Design};
 use super::{ComponentKernel, ComponentProblem, DesignParams};
-use crate::feature::discrepancy::Discrepancy;
+use crate::feature::discrepancy::{Discrepancy, of_mean};
 
 /// Two clouds of five columns, the second moved.
 fn domains(n_source: usize, n_target: usize, seed: u64) -> (Array2<f64>, Array2<f64>) {
@@ -187,4 +187,58 @@ fn more_components_than_the_map_has_columns_are_refused() {
         problem.solve(&e, 1.0, 7).unwrap_err().to_string(),
         "`n_components` = 7 is outside integer in [1, 6] (the rank of the data or of the map of `n_features`)"
     );
+}
+
+/// More columns than rows and fewer, a class that the target lacks: the problem made smaller has the solutions of the whole
+/// one, on any number of threads.
+#[test]
+fn a_smaller_problem_gives_the_components_of_the_whole() {
+    let d = 120;
+    for (n_source, n_target) in [(50, 30), (160, 140)] {
+        let mut rng = seed::rng(n_source as u64);
+        let mut draw = |n: usize, shift: f64| {
+            Array2::from_shape_fn((n, d), |(_, column)| {
+                (shift + rng.normal()) / (1.0 + column as f64)
+            })
+        };
+        let (source, target) = (draw(n_source, 0.0), draw(n_target, 0.4));
+        let classes = |n: usize, c: usize| Array1::from_shape_fn(n, |row| row % c);
+        let mut joint = Discrepancy::marginal(n_source, n_target, 3.0);
+        joint.add_classes(&classes(n_source, 3), &classes(n_target, 2), 3, of_mean);
+        let (e, lambda, k) = (joint.indicators(), 0.01, 4);
+        let wanted = asked(ComponentKernel::Primal, 1);
+        let (x, y) = (source.clone().into(), target.clone().into());
+        let problem = ComponentProblem::new(&x, &y, wanted, 0).unwrap();
+        let pulls = problem.f.t().dot(&e);
+        let smaller = problem
+            .spectrum()
+            .unwrap()
+            .largest(&pulls, lambda, k)
+            .unwrap();
+        assert!(smaller.is_some(), "{n_source} and {n_target} rows");
+
+        let x = concatenate(Axis(0), &[source.view(), target.view()]).unwrap();
+        let centred = &x - &x.mean_axis(Axis(0)).unwrap();
+        let penalised = pulls.dot(&pulls.t()) + Array2::<f64>::eye(d) * lambda;
+        let whole = eigh_generalized(&centred.t().dot(&centred), &penalised).unwrap();
+        let whole = whole.largest(k).unwrap().1;
+        let found = problem.solve(&e, lambda, k).unwrap().coefficients;
+        for (found, whole) in found.columns().into_iter().zip(whole.columns()) {
+            let cosine = found.dot(&whole) / whole.dot(&whole).sqrt();
+            assert!((cosine.abs() - 1.0).abs() < 1e-10, "{cosine}");
+        }
+
+        let on_threads = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| {
+                let (x, y) = (source.clone().into(), target.clone().into());
+                let problem = ComponentProblem::new(&x, &y, wanted, 0).unwrap();
+                problem.solve(&e, lambda, k).unwrap().coefficients
+            })
+        };
+        assert_eq!(on_threads(1), on_threads(3));
+    }
 }
