@@ -1,6 +1,7 @@
 //! The functions that a density ratio is put together from: Gaussians around target rows, and the constant.
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, Axis, s};
+use rayon::prelude::*;
 use translearn_core::{
     Features, ParamInfo, ParamRange, TransferError, TransferProblem, check_dense_memory,
     distance::squared_distances,
@@ -48,8 +49,8 @@ const HALF_DECADES: std::ops::RangeInclusive<i32> = -4..=2;
 /// Squared distances of all rows to the centres, from which the functions of any width follow.
 #[derive(Debug)]
 pub(super) struct Basis {
-    source: Array2<f64>,
-    target: Array2<f64>,
+    /// The distances, and a column of zeros: the constant is the Gaussian of a distance of 0.
+    distances: Functions,
     /// The target rows that are centres.
     pub(super) centers: Vec<usize>,
     /// The widths to choose from.
@@ -92,8 +93,10 @@ impl Basis {
         let centers: Vec<usize> = drawn.into_iter().map(|place| order[place]).collect();
         let rows = target.select_rows(&centers);
         Ok(Self {
-            source: squared_distances(&source, &rows)?,
-            target: squared_distances(target, &rows)?,
+            distances: Functions {
+                source: distances_and_zero(&source, &rows)?,
+                target: distances_and_zero(target, &rows)?,
+            },
             centers,
             gammas,
         })
@@ -101,18 +104,42 @@ impl Basis {
 
     /// The functions of one width.
     pub(super) fn functions(&self, gamma: f64) -> Functions {
-        let values = |distances: &Array2<f64>| {
-            // The constant is the Gaussian of a distance of 0.
-            let mut values = Array2::zeros((distances.nrows(), distances.ncols() + 1));
-            values.slice_mut(s![.., ..-1]).assign(distances);
-            exp_scaled(&mut values, -gamma);
-            values
-        };
-        Functions {
-            source: values(&self.source),
-            target: values(&self.target),
-        }
+        self.distances.clone().gaussians(gamma)
     }
+
+    /// As [`functions`](Self::functions), in the memory of the distances.
+    pub(super) fn into_functions(self, gamma: f64) -> Functions {
+        self.distances.gaussians(gamma)
+    }
+}
+
+impl Functions {
+    fn gaussians(mut self, gamma: f64) -> Self {
+        exp_scaled(&mut self.source, -gamma);
+        exp_scaled(&mut self.target, -gamma);
+        self
+    }
+}
+
+/// Rows whose distances are found at a time: few enough that they never leave the cache before they are in their place.
+const BLOCK: usize = 128;
+
+/// The squared distances of rows to centres, and one more column of zeros.
+fn distances_and_zero(rows: &Features, centers: &Features) -> Result<Array2<f64>, TransferError> {
+    let k = centers.n_rows();
+    let mut distances = Array2::zeros((rows.n_rows(), k + 1));
+    distances
+        .axis_chunks_iter_mut(Axis(0), BLOCK)
+        .into_par_iter()
+        .enumerate()
+        .try_for_each(|(block, mut distances)| {
+            let first = block * BLOCK;
+            let some: Vec<usize> = (first..first + distances.nrows()).collect();
+            let found = squared_distances(&rows.select_rows(&some), centers)?;
+            distances.slice_mut(s![.., ..k]).assign(&found);
+            Ok::<(), TransferError>(())
+        })?;
+    Ok(distances)
 }
 
 fn grid(source: &Features, target: &Features) -> Result<Vec<f64>, TransferError> {

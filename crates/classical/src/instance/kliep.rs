@@ -11,7 +11,7 @@ use translearn_core::{
 
 use super::basis::{BASIS_PARAMETERS, Basis, Functions, basis_builders};
 use super::folds::folds;
-use super::mixture::{Mixture, fit_mixture};
+use super::mixture::{Mixture, fit_mixture, steps_towards_one};
 use super::ratio::{RATIO_PARAMETERS, ratio_builders};
 use super::{logistic, weighted_learner, weighting_needs};
 
@@ -34,7 +34,8 @@ use super::{logistic, weighted_learner, weighting_needs};
 ///    one of `n_folds` parts of the target at a time, and without the Gaussians at its rows; the one under which the parts
 ///    left out are most likely is taken.
 /// 2. With `u_l = α_l b_l`, `b_l` the mean of function `l` over the source, the problem is the likelihood of a mixture
-///    with shares `u`: Newton steps until no other shares can be better by more than `tolerance`.
+///    with shares `u`: steps towards one function at a time for as long as each halves what is left, then Newton steps
+///    until no other shares can be better by more than `tolerance`.
 ///
 /// # Parameters
 ///
@@ -138,7 +139,8 @@ impl KliepParams {
         let n_folds = self.n_folds.min(rows);
         let fold_of = folds(target, |_| 0, n_folds);
         let score = |&gamma: &f64| {
-            let ratio = Ratio::new(basis.functions(gamma));
+            let functions = basis.functions(gamma);
+            let ratio = Ratio::new(&functions.source, functions.target);
             let left_out = |fold: usize| {
                 let (test, train): (Vec<usize>, Vec<usize>) =
                     (0..rows).partition(|&row| fold_of[row] == fold);
@@ -146,7 +148,7 @@ impl KliepParams {
                 let known =
                     |&l: &usize| basis.centers.get(l).is_none_or(|&row| fold_of[row] != fold);
                 let ratio = ratio.with_functions(known);
-                let fitted = ratio.fit(&train, self.tolerance)?;
+                let fitted = most_likely(&ratio.densities.select(Axis(0), &train), self.tolerance)?;
                 let on_test = ratio.densities.select(Axis(0), &test).dot(&fitted.shares);
                 Ok(on_test.mapv(f64::ln).sum())
             };
@@ -170,30 +172,28 @@ impl KliepParams {
 struct Ratio {
     /// Which functions: those that a source row reaches.
     functions: Vec<usize>,
-    /// Their values at the target rows over their mean at the source rows.
+    /// Their means over the source rows.
+    means: Array1<f64>,
+    /// Their values at the target rows over these means.
     densities: Array2<f64>,
-    /// Their values at the source rows over the same.
-    source: Array2<f64>,
 }
 
 impl Ratio {
-    fn new(mut functions: Functions) -> Self {
-        let n_source = functions.source.nrows() as f64;
-        let means = functions.source.sum_axis(Axis(0)) / n_source;
+    fn new(source: &Array2<f64>, mut target: Array2<f64>) -> Self {
+        let means = source.sum_axis(Axis(0)) / source.nrows() as f64;
         // A Gaussian that no source row reaches has no part in a ratio to the source's density.
         let reached: Vec<usize> = (0..means.len())
             .filter(|&l| means[l] > f64::MIN_POSITIVE)
             .collect();
-        for values in [&mut functions.target, &mut functions.source] {
-            if reached.len() < means.len() {
-                *values = values.select(Axis(1), &reached);
-            }
-            *values /= &means.select(Axis(0), &reached);
+        if reached.len() < means.len() {
+            target = target.select(Axis(1), &reached);
         }
+        let means = means.select(Axis(0), &reached);
+        target /= &means;
         Self {
-            densities: functions.target,
-            source: functions.source,
             functions: reached,
+            means,
+            densities: target,
         }
     }
 
@@ -204,27 +204,33 @@ impl Ratio {
             .collect();
         Self {
             functions: kept.iter().map(|&place| self.functions[place]).collect(),
+            means: self.means.select(Axis(0), &kept),
             densities: self.densities.select(Axis(1), &kept),
-            source: self.source.select(Axis(1), &kept),
         }
     }
 
-    /// The most likely shares for some rows of the target.
-    fn fit(&self, rows: &[usize], tolerance: f64) -> Result<Mixture, TransferError> {
-        let densities = self.densities.select(Axis(0), rows);
-        let k = densities.ncols();
-        let steepest = densities
-            .axis_iter(Axis(1))
-            .map(|density| density.sum() / rows.len() as f64)
-            .fold(0.0, f64::max);
-        // From the ratio 1, by the constant that stands last, few functions ever move. Where one of them is too dense
-        // for a Newton step from there to tell how far, equal shares, at which no slope is above their number.
-        let start = match steepest <= k as f64 {
-            true => Array1::from_shape_fn(k, |l| f64::from(u8::from(l + 1 == k))),
-            false => Array1::ones(k),
-        };
-        fit_mixture(&densities, start, tolerance)
+    /// The ratio at the source rows, where all functions have the values `source`, for some shares.
+    fn at_source(&self, source: &Array2<f64>, shares: &Array1<f64>) -> Array1<f64> {
+        let mut alpha = Array1::zeros(source.ncols());
+        for (&l, factor) in self.functions.iter().zip(shares / &self.means) {
+            alpha[l] = factor;
+        }
+        source.dot(&alpha)
     }
+}
+
+/// The shares under which the rows of these densities are most likely.
+fn most_likely(densities: &Array2<f64>, tolerance: f64) -> Result<Mixture, TransferError> {
+    let (n, k) = densities.dim();
+    let steepest = densities.sum_axis(Axis(0)).fold(0.0_f64, |a, &b| a.max(b)) / n as f64;
+    // From the ratio 1, by the constant that stands last, few functions ever move. Where one of them is too dense for a
+    // Newton step from there to tell how far, equal shares, at which no slope is above their number.
+    let start = match steepest <= k as f64 {
+        true => Array1::from_shape_fn(k, |l| f64::from(u8::from(l + 1 == k))),
+        false => Array1::ones(k),
+    };
+    let start = steps_towards_one(densities, &start, tolerance);
+    fit_mixture(densities, start, tolerance)
 }
 
 basis_builders!(KliepParams);
@@ -239,16 +245,16 @@ impl SourceWeighter for KliepParams {
     ) -> Result<SourceWeights, TransferError> {
         let basis = Basis::new(problem, self.n_centers, self.gamma, seed)?;
         let gamma = self.choose_gamma(problem, &basis)?;
-        let ratio = Ratio::new(basis.functions(gamma));
-        let every: Vec<usize> = (0..ratio.densities.nrows()).collect();
-        let fitted = ratio.fit(&every, self.tolerance)?;
+        let Functions { source, target } = basis.into_functions(gamma);
+        let ratio = Ratio::new(&source, target);
+        let fitted = most_likely(&ratio.densities, self.tolerance)?;
         let series = [
             ("gamma", gamma),
             ("objective", fitted.log_likelihood),
             ("gap", fitted.gap),
         ];
         Ok(SourceWeights {
-            weights: self.tempered(ratio.source.dot(&fitted.shares)),
+            weights: self.tempered(ratio.at_source(&source, &fitted.shares)),
             trace: Trace {
                 series: series
                     .map(|(name, value)| (name.to_owned(), vec![value]))

@@ -1,7 +1,7 @@
 //! The likelihood of a mixture, made as large as it gets: the shares of given densities that explain a sample best. KLIEP
 //! and the maximum-likelihood estimate of a shifted class distribution are this one problem.
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 use translearn_core::{
     TransferError,
     linalg::{cholesky, gram},
@@ -41,8 +41,7 @@ pub(super) fn fit_mixture(
     let mut mixed = densities.dot(&shares);
     let mut gap = f64::INFINITY;
     for _ in 0..ROUNDS {
-        let relative = densities / &mixed.view().insert_axis(Axis(1));
-        let slope = relative.sum_axis(Axis(0)) / n;
+        let slope = slopes(densities, &mixed);
         gap = slope.fold(f64::NEG_INFINITY, |a, &b| a.max(b)) - 1.0;
         if gap <= tolerance {
             return Ok(Mixture {
@@ -54,7 +53,8 @@ pub(super) fn fit_mixture(
         let moving: Vec<usize> = (0..shares.len())
             .filter(|&l| shares[l] > 0.0 || slope[l] > 1.0)
             .collect();
-        let mut hessian = gram(&relative.select(Axis(1), &moving)) / n;
+        let relative = densities.select(Axis(1), &moving) / mixed.view().insert_axis(Axis(1));
+        let mut hessian = gram(&relative) / n;
         let damping = DAMPING * hessian.diag().sum() / moving.len() as f64;
         hessian.diag_mut().mapv_inplace(|v| v + damping);
         let from = shares.select(Axis(0), &moving);
@@ -76,6 +76,66 @@ pub(super) fn fit_mixture(
         residual: gap,
         tolerance,
     })
+}
+
+/// How fast the mean log-likelihood grows with each density's part: `(1/n) Σ_j A_jl / (A u)_j`.
+fn slopes(densities: &Array2<f64>, mixed: &Array1<f64>) -> Array1<f64> {
+    let mut sums = Array1::zeros(densities.ncols());
+    for (row, &mixed) in densities.outer_iter().zip(mixed) {
+        sums.zip_mut_with(&row, |sum, density| *sum += density / mixed);
+    }
+    sums / densities.nrows() as f64
+}
+
+/// A start near the optimum with few shares above 0: from `start`, steps towards the one density along which the likelihood
+/// grows fastest, each as long as it grows, for as long as a step halves the gap and `tolerance` is not met. Such a step costs
+/// one product with `densities`, a Newton step as many as shares may move. Of densities that are alike the first grows and
+/// not the others: where the shares themselves are the answer, another start is better.
+pub(super) fn steps_towards_one(
+    densities: &Array2<f64>,
+    start: &Array1<f64>,
+    tolerance: f64,
+) -> Array1<f64> {
+    let mut shares = start / start.sum();
+    let mut mixed = densities.dot(&shares);
+    let mut gap = f64::INFINITY;
+    loop {
+        let slope = slopes(densities, &mixed);
+        let best = (0..slope.len()).reduce(|a, b| if slope[b] > slope[a] { b } else { a });
+        let Some(best) = best.filter(|&l| slope[l].is_finite() && slope[l] - 1.0 <= 0.5 * gap)
+        else {
+            return shares;
+        };
+        gap = slope[best] - 1.0;
+        if gap <= tolerance {
+            return shares;
+        }
+        let towards = densities.column(best);
+        let length = growing_for(&mixed, towards);
+        shares *= 1.0 - length;
+        shares[best] += length;
+        mixed = mixed * (1.0 - length) + &towards * length;
+    }
+}
+
+/// How far from one mixture towards another the likelihood grows, up to 2⁻²⁰ below.
+fn growing_for(mixed: &Array1<f64>, towards: ArrayView1<'_, f64>) -> f64 {
+    let change = &towards - mixed;
+    let grows_at = |length: f64| {
+        let growth = change.iter().zip(mixed);
+        growth
+            .map(|(change, mixed)| change / (mixed + length * change))
+            .sum::<f64>()
+            > 0.0
+    };
+    let (mut length, mut half) = (0.0, 0.5);
+    for _ in 0..20 {
+        if grows_at(length + half) {
+            length += half;
+        }
+        half *= 0.5;
+    }
+    length
 }
 
 /// The end of the step, halved until the likelihood does not fall; `None` when it does not come to that.
@@ -194,6 +254,40 @@ mod tests {
             let (_, likelihood) = naive(&densities, 300);
             prop_assert!(ours.log_likelihood >= likelihood - 1e-9);
             prop_assert!(ours.log_likelihood <= naive(&densities, 30_000).1 + 1e-3);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn steps_towards_one_climb_and_end_where_another_would_not_halve_the_gap(
+            n in 1usize..40, k in 1usize..12, sharpness in 0.5f64..30.0, seed in 0u64..1000,
+        ) {
+            let mut rng = seed::rng(seed);
+            let densities = Array2::from_shape_simple_fn((n, k), || (-sharpness * rng.uniform()).exp());
+            let start = Array1::from_shape_fn(k, |l| (l + 1) as f64);
+            let likelihood = |shares: &Array1<f64>| mean_log(&densities.dot(shares));
+            let from = &start / start.sum();
+            let shares = steps_towards_one(&densities, &start, 1e-3);
+            prop_assert!(shares.iter().all(|&u| u >= 0.0) && (shares.sum() - 1.0).abs() < 1e-12);
+            prop_assert!(likelihood(&shares) >= likelihood(&from) - 1e-12);
+            // What Newton's steps find from there is what they find from anywhere.
+            let near = fit_mixture(&densities, shares, 1e-10).unwrap();
+            let far = fit_mixture(&densities, Array1::ones(k), 1e-10).unwrap();
+            prop_assert!((near.log_likelihood - far.log_likelihood).abs() < 2e-10);
+        }
+
+        #[test]
+        fn a_step_ends_where_the_likelihood_turns(n in 1usize..30, seed in 0u64..1000) {
+            let mut rng = seed::rng(seed);
+            let mut draw = || Array1::from_shape_simple_fn(n, || 0.1 + rng.uniform());
+            let (here, there) = (draw(), draw());
+            let length = growing_for(&here, there.view());
+            let at = |length: f64| mean_log(&(&here * (1.0 - length) + &there * length));
+            let best = (0..=1000).map(|i| at(i as f64 / 1000.0)).fold(f64::NEG_INFINITY, f64::max);
+            // It ends 2⁻²⁰ before the other at most.
+            prop_assert!(at(length) >= best - 1e-5, "{length}");
         }
     }
 
