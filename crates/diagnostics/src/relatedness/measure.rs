@@ -3,14 +3,16 @@
 use ndarray::{Array1, Array2, ArrayView1, Axis, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use translearn_core::linalg::{cholesky, gram, matmul};
-use translearn_core::{Features, Labelled, TransferError, check_same_features, seed, setters};
+use translearn_core::linalg::matmul;
+use translearn_core::{Features, Labelled, Labels, TransferError, seed, setters};
+
+use super::regression::{Fit, TaskRows, outputs_of, task_rows};
 
 /// Measures how much each task helps each other one: a ridge regression is shrunk towards the other task's weights, and
 /// tried on rows of its own task that it was not fitted on.
 ///
-/// *When.* Tasks over one feature space with values as labels, of which it is not known which are related. Rows that
-/// will score anything later must not be among those given.
+/// *When.* Tasks over one feature space with values or with the same classes as labels, of which it is not known which
+/// are related. Rows that will score anything later must not be among those given.
 ///
 /// # Formula
 ///
@@ -19,7 +21,7 @@ use translearn_core::{Features, Labelled, TransferError, check_same_features, se
 ///
 /// over the folds `f` of task `j`, each predicted by the regression on the others; `θ_i` is the weights of the
 /// regression on all rows of task `i`, shrunk towards 0. The intercept `b` is free. Below 0 the other task does harm;
-/// the diagonal is 0.
+/// the diagonal is 0. Of classes `y` is a row of 0 and 1, a column for each class of any task, and so are `θ` and `b`.
 ///
 /// # Steps
 ///
@@ -35,14 +37,14 @@ use translearn_core::{Features, Labelled, TransferError, check_same_features, se
 ///
 /// # Shapes and cost
 ///
-/// n tasks with d columns and m rows each: O(n k (m d² + d³) + n² k (m d + d²)) for k folds. Sparse rows are made
-/// dense.
+/// n tasks with d columns and m rows each, and c classes (1 for values): O(n k (m d s + s³) + n² k c (m d + d s)) for k
+/// folds, with the lesser of d and m as s. Sparse rows are made dense.
 ///
 /// # Errors
 ///
 /// [`TransferError::TooFewRows`] below two tasks or below two rows in one, [`TransferError::FeatureMismatch`],
-/// [`TransferError::LengthMismatch`], [`TransferError::NotFinite`], [`TransferError::Unsupported`] for classes and
-/// [`TransferError::InvalidParameter`].
+/// [`TransferError::LengthMismatch`], [`TransferError::NotFinite`], [`TransferError::Unsupported`] for values in one task
+/// and classes in another, [`TransferError::TooFewClasses`] and [`TransferError::InvalidParameter`].
 ///
 /// # Example
 ///
@@ -71,11 +73,12 @@ use translearn_core::{Features, Labelled, TransferError, check_same_features, se
 /// Eaton, desJardins, Lane, *Modeling transfer relationships between learning tasks for improved inductive transfer*,
 /// ECML PKDD 2008, doi:10.1007/978-3-540-87479-9_39.
 ///
-/// *Where we differ.* The paper's models are logistic regressions and its gains are of accuracy.
+/// *Where we differ.* The paper's models are logistic regressions and its gains are of accuracy; the squared error of the
+/// classes' 0 and 1 is the Brier score, and changes with every row.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TransferMeasurement {
-    lambda: f64,
+    pub(super) lambda: f64,
     n_folds: usize,
 }
 
@@ -100,27 +103,49 @@ setters!(TransferMeasurement {
 pub struct MeasuredTransfer {
     /// Row `i`, column `j`: the gain of task `j` from task `i`, in parts of its error without; 0 on the diagonal.
     pub gains: Array2<f64>,
-    /// The weights of each task's own regression, a row each.
+    /// The weights of each task's own regression, a row each; of several classes those of a column beside each other.
     pub parameters: Array2<f64>,
 }
 
-/// A linear model.
+/// A linear model of values, or of classes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinearModel {
-    /// A weight for each column.
-    pub weights: Array1<f64>,
-    /// What is added.
-    pub intercept: f64,
+    /// A weight for each column (down), for the values or for each class (across).
+    pub weights: Array2<f64>,
+    /// What is added, for the values or for each class.
+    pub intercepts: Array1<f64>,
 }
 
 impl LinearModel {
-    /// The values of rows.
+    pub(super) fn new(fit: &Fit, weights: Array2<f64>) -> Self {
+        Self {
+            intercepts: &fit.mean_values - &fit.mean_row.dot(&weights),
+            weights,
+        }
+    }
+
+    /// The values of rows, or the class of the largest output; the first of equals.
     ///
     /// # Errors
     /// [`TransferError::FeatureMismatch`] and those of [`Features::dense`].
-    pub fn predict(&self, rows: &Features) -> Result<Array1<f64>, TransferError> {
-        translearn_core::check_prediction_rows(rows, self.weights.len())?;
-        Ok(rows.dense()?.dot(&self.weights) + self.intercept)
+    pub fn predict(&self, rows: &Features) -> Result<Labels, TransferError> {
+        translearn_core::check_prediction_rows(rows, self.weights.nrows())?;
+        let outputs = matmul(&*rows.dense()?, &self.weights)? + &self.intercepts;
+        if outputs.ncols() == 1 {
+            return Ok(Labels::Values(outputs.remove_axis(Axis(1))));
+        }
+        let largest = |row: ArrayView1<'_, f64>| {
+            let outputs = row.iter().enumerate();
+            let best = outputs.fold((0, f64::NEG_INFINITY), |best, (class, &output)| {
+                if output > best.1 {
+                    (class, output)
+                } else {
+                    best
+                }
+            });
+            best.0
+        };
+        Ok(Labels::Classes(outputs.outer_iter().map(largest).collect()))
     }
 }
 
@@ -134,19 +159,24 @@ impl TransferMeasurement {
         tasks: &[Labelled<'_>],
         seed: u64,
     ) -> Result<MeasuredTransfer, TransferError> {
-        let tasks = self.checked(tasks)?;
+        self.check_parameters()?;
+        let outputs = check_tasks(tasks)?;
+        let tasks = task_rows(tasks, outputs)?;
         let d = tasks[0].rows.ncols();
-        let mut parameters = Array2::zeros((tasks.len(), d));
-        for (task, mut weights) in tasks.iter().zip(parameters.outer_iter_mut()) {
-            let all: Vec<usize> = (0..task.values.len()).collect();
-            let fit = task.fit(&all, &Array2::zeros((d, 1)), self.lambda)?;
-            weights.assign(&fit.weights.column(0));
+        let own = tasks
+            .par_iter()
+            .map(|task| task.fit(&task.all(), &Array2::zeros((d, outputs)), self.lambda))
+            .collect::<Result<Vec<Fit>, TransferError>>()?;
+        let mut parameters = Array2::zeros((tasks.len(), d * outputs));
+        // In the last block none: shrunk towards 0.
+        let mut starts = Array2::zeros((d, (tasks.len() + 1) * outputs));
+        for (number, fit) in own.iter().enumerate() {
+            let flat: Array1<f64> = fit.weights.iter().copied().collect();
+            parameters.row_mut(number).assign(&flat);
+            starts
+                .slice_mut(s![.., number * outputs..(number + 1) * outputs])
+                .assign(&fit.weights);
         }
-        // In the last column none: shrunk towards 0.
-        let mut starts = Array2::zeros((d, tasks.len() + 1));
-        starts
-            .slice_mut(s![.., ..tasks.len()])
-            .assign(&parameters.t());
         let columns: Vec<Array1<f64>> = tasks
             .par_iter()
             .enumerate()
@@ -188,26 +218,26 @@ impl TransferMeasurement {
         prior: ArrayView1<'_, f64>,
     ) -> Result<LinearModel, TransferError> {
         self.check_parameters()?;
-        let task = TaskRows::new(task, "the task")?;
-        if prior.len() != task.rows.ncols() {
+        let d = task.features.n_columns();
+        let outputs = match (&*task.labels, d) {
+            (Labels::Classes(_), 1..) => (prior.len() / d).max(task.labels.n_codes()).max(2),
+            _ => 1,
+        };
+        if prior.len() != d * outputs {
             return Err(TransferError::FeatureMismatch {
                 left: "the prior".to_owned(),
                 left_features: prior.len(),
-                right: "the task".to_owned(),
-                right_features: task.rows.ncols(),
+                right: "the task, times its classes,".to_owned(),
+                right_features: d * outputs,
             });
         }
-        let all: Vec<usize> = (0..task.values.len()).collect();
-        let start = prior.to_owned().insert_axis(Axis(1));
-        let fit = task.fit(&all, &start, self.lambda)?;
-        let weights = fit.weights.column(0).to_owned();
-        Ok(LinearModel {
-            intercept: fit.mean_value - fit.mean_row.dot(&weights),
-            weights,
-        })
+        let task = TaskRows::new(task, outputs, "the task")?;
+        let start = as_weights(prior, outputs);
+        let fit = task.fit(&task.all(), &start, self.lambda)?;
+        Ok(LinearModel::new(&fit, fit.weights.clone()))
     }
 
-    fn check_parameters(&self) -> Result<(), TransferError> {
+    pub(super) fn check_parameters(&self) -> Result<(), TransferError> {
         let invalid = |name: &str, value: String, range: &str| {
             Err(TransferError::InvalidParameter {
                 name: name.to_owned(),
@@ -223,102 +253,24 @@ impl TransferMeasurement {
         }
         Ok(())
     }
-
-    fn checked(&self, tasks: &[Labelled<'_>]) -> Result<Vec<TaskRows>, TransferError> {
-        self.check_parameters()?;
-        if tasks.len() < 2 {
-            return Err(TransferError::TooFewRows {
-                what: "the list of tasks".to_owned(),
-                rows: tasks.len(),
-                needed: 2,
-            });
-        }
-        for (number, task) in tasks.iter().enumerate() {
-            let name = format!("task {number}");
-            check_same_features("task 0", &tasks[0].features, &name, &task.features)?;
-        }
-        let named = tasks.iter().enumerate();
-        named
-            .map(|(number, task)| TaskRows::new(task, &format!("task {number}")))
-            .collect()
-    }
 }
 
-/// Rows of a task, their values and an order that depends on the rows alone.
-struct TaskRows {
-    rows: Array2<f64>,
-    values: Array1<f64>,
-    order: Vec<usize>,
+/// A row of parameters as a matrix: a row for each column of the task, a column for each output.
+pub(super) fn as_weights(parameters: ArrayView1<'_, f64>, outputs: usize) -> Array2<f64> {
+    let d = parameters.len() / outputs;
+    Array2::from_shape_fn((d, outputs), |(column, output)| {
+        parameters[column * outputs + output]
+    })
 }
 
-/// Regressions on the same rows that start from different weights, a column each.
-struct Fit {
-    weights: Array2<f64>,
-    mean_row: Array1<f64>,
-    mean_value: f64,
-}
-
-impl TaskRows {
-    fn new(task: &Labelled<'_>, name: &str) -> Result<Self, TransferError> {
-        task.features.check_vectors(name)?;
-        translearn_core::Sample::new(&task.features, &task.labels, task.labels.n_codes())?;
-        let values = task.labels.values("a measurement of transfer")?.clone();
-        if values.len() < 2 {
-            return Err(TransferError::TooFewRows {
-                what: name.to_owned(),
-                rows: values.len(),
-                needed: 2,
-            });
-        }
-        Ok(Self {
-            order: crate::row_order::by_value_and_label(&task.features, &task.labels),
-            rows: task.features.dense()?.into_owned(),
-            values,
-        })
+/// Refuses fewer than two tasks; how many outputs theirs are.
+pub(super) fn check_tasks(tasks: &[Labelled<'_>]) -> Result<usize, TransferError> {
+    if tasks.len() < 2 {
+        return Err(TransferError::TooFewRows {
+            what: "the list of tasks".to_owned(),
+            rows: tasks.len(),
+            needed: 2,
+        });
     }
-
-    /// The rows of each fold, and those of the others.
-    fn folds(&self, n_folds: usize, seed: u64) -> Vec<(Vec<usize>, Vec<usize>)> {
-        let n = self.order.len();
-        let mut order = self.order.clone();
-        seed::rng(seed).shuffle(&mut order);
-        let n_folds = n_folds.min(n);
-        let fold = |fold: usize| {
-            let places = order.iter().enumerate();
-            let (held_out, rest): (Vec<_>, Vec<_>) =
-                places.partition(|(at, _)| at % n_folds == fold);
-            let rows = |of: Vec<(usize, &usize)>| of.into_iter().map(|(_, &row)| row).collect();
-            (rows(held_out), rows(rest))
-        };
-        (0..n_folds).map(fold).collect()
-    }
-
-    fn fit(&self, rows: &[usize], starts: &Array2<f64>, lambda: f64) -> Result<Fit, TransferError> {
-        let n = rows.len() as f64;
-        let (x, y) = (
-            self.rows.select(Axis(0), rows),
-            self.values.select(Axis(0), rows),
-        );
-        let (mean_row, mean_value) = (x.sum_axis(Axis(0)) / n, y.sum() / n);
-        let (x, y) = (x - &mean_row, (y - mean_value).insert_axis(Axis(1)));
-        let mut system = gram(&x);
-        system.diag_mut().mapv_inplace(|entry| entry + lambda);
-        let left = y - matmul(&x, starts)?;
-        let step = cholesky(&system)?.solve(&matmul(&x.t(), &left)?)?;
-        Ok(Fit {
-            weights: starts + &step,
-            mean_row,
-            mean_value,
-        })
-    }
-}
-
-impl Fit {
-    /// The sum of the squared errors of each regression on some rows.
-    fn errors(&self, task: &TaskRows, rows: &[usize]) -> Result<Array1<f64>, TransferError> {
-        let x = task.rows.select(Axis(0), rows) - &self.mean_row;
-        let y = (task.values.select(Axis(0), rows) - self.mean_value).insert_axis(Axis(1));
-        let errors = y - matmul(&x, &self.weights)?;
-        Ok((&errors * &errors).sum_axis(Axis(0)))
-    }
+    outputs_of(tasks)
 }

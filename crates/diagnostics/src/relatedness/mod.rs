@@ -8,6 +8,7 @@
 //! | [`TransferGraph`] | tasks as vertices, transfer as weights; coordinates, also for drawing; isolated tasks |
 //! | [`TransferFunction`] | parameters for a new task from its place in the graph, or none where it stands alone |
 //! | [`Dendrogram`] | groups of tasks, the most alike joined first |
+//! | [`SplitTasks`], [`EdgeWorth`] | what transfer along the edges and across them is worth on rows held out |
 //!
 //! ```
 //! use ndarray::array;
@@ -40,8 +41,11 @@ mod function;
 mod gradients;
 mod graph;
 mod measure;
+mod regression;
+mod split;
 #[cfg(test)]
 mod tests;
+mod worth;
 
 use ndarray::{Array2, ArrayBase, Data, Ix2};
 use translearn_core::TransferError;
@@ -51,6 +55,8 @@ pub use function::TransferFunction;
 pub use gradients::gradient_affinity;
 pub use graph::TransferGraph;
 pub use measure::{LinearModel, MeasuredTransfer, TransferMeasurement};
+pub use split::SplitTasks;
+pub use worth::EdgeWorth;
 
 /// Refuses what is no matrix over pairs of at least `needed` tasks.
 fn check_pairs(what: &str, matrix: &Array2<f64>, needed: usize) -> Result<(), TransferError> {

@@ -7,21 +7,21 @@ use translearn_core::{Labelled, Labels, seed};
 
 use super::*;
 
-fn task(rows: Array2<f64>, labels: Labels) -> Labelled<'static> {
+pub(super) fn task(rows: Array2<f64>, labels: Labels) -> Labelled<'static> {
     Labelled {
         features: Cow::Owned(rows.into()),
         labels: Cow::Owned(labels),
     }
 }
 
-fn normal(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
+pub(super) fn normal(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
     let mut rng = seed::rng(seed);
     Array2::from_shape_simple_fn((rows, columns), || rng.normal())
 }
 
 /// Tasks whose weights are those of their group, nearly: even tasks are one group, odd ones the other, with the other
 /// sign.
-fn tasks(n: usize, rows: usize, d: usize, seed: u64) -> Vec<Labelled<'static>> {
+pub(super) fn tasks(n: usize, rows: usize, d: usize, seed: u64) -> Vec<Labelled<'static>> {
     let of_group = normal(1, d, seed).remove_axis(Axis(0));
     (0..n)
         .map(|number| {
@@ -36,6 +36,28 @@ fn tasks(n: usize, rows: usize, d: usize, seed: u64) -> Vec<Labelled<'static>> {
             task(x, Labels::Values(y))
         })
         .collect()
+}
+
+/// The same rows in three classes, of which the first task may lack some.
+pub(super) fn in_classes(task: Labelled<'static>) -> Labelled<'static> {
+    let values = task.labels.values("test").unwrap();
+    let mut classes = values.mapv(|y| usize::from(y > 2.5) + usize::from(y > 3.5));
+    // Some task has the last class.
+    classes[0] = 2;
+    Labelled {
+        features: task.features,
+        labels: Cow::Owned(Labels::Classes(classes)),
+    }
+}
+
+/// Values, or 0 and 1 for each of three classes.
+fn columns(labels: &Labels) -> Vec<Array1<f64>> {
+    match labels {
+        Labels::Values(values) => vec![values.clone()],
+        Labels::Classes(classes) => (0..3)
+            .map(|class| classes.mapv(|code| f64::from(u8::from(code == class))))
+            .collect(),
+    }
 }
 
 /// Ridge regression with a free intercept, towards given weights, by one system with a column of ones.
@@ -63,42 +85,59 @@ fn gains(n: usize, seed: u64) -> Array2<f64> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
+    /// Of values and of classes, with more rows than columns and with fewer.
     #[test]
-    fn gains_are_their_formula(n in 2_usize..5, rows in 3_usize..12, d in 1_usize..4, seed: u64, lambda in 0.1_f64..20.0, n_folds in 2_usize..6) {
-        let tasks = tasks(n, rows, d, seed);
+    fn gains_are_their_formula(n in 2_usize..5, rows in 3_usize..12, d in 1_usize..9, seed: u64, lambda in 0.1_f64..20.0, n_folds in 2_usize..6, classes: bool) {
+        let tasks: Vec<Labelled<'_>> = tasks(n, rows, d, seed).into_iter().map(|task| if classes { in_classes(task) } else { task }).collect();
         let scorer = TransferMeasurement::default().lambda(lambda).n_folds(n_folds);
         let measured = scorer.measure(&tasks, 4).unwrap();
-        let parts: Vec<(Array2<f64>, Array1<f64>)> = tasks.iter()
-            .map(|task| (task.features.dense().unwrap().into_owned(), task.labels.values("test").unwrap().clone()))
+        let outputs = if classes { 3 } else { 1 };
+        let parts: Vec<(Array2<f64>, Vec<Array1<f64>>)> = tasks.iter()
+            .map(|task| (task.features.dense().unwrap().into_owned(), columns(&task.labels)))
             .collect();
         let zero = Array1::zeros(d);
+        let own = |(x, y): &(Array2<f64>, Vec<Array1<f64>>)| -> Vec<Array1<f64>> { y.iter().map(|y| ridge(x, y, &zero, lambda).0).collect() };
         for (j, (x, y)) in parts.iter().enumerate() {
-            let own = ridge(x, y, &zero, lambda).0;
-            prop_assert!((&own - &measured.parameters.row(j)).mapv(f64::abs).sum() < 1e-7);
+            for (output, weights) in own(&parts[j]).iter().enumerate() {
+                for (column, weight) in weights.iter().enumerate() {
+                    prop_assert!((weight - measured.parameters[[j, column * outputs + output]]).abs() < 1e-7);
+                }
+            }
             // The folds of the documentation.
-            let mut order = tasks[j].features.rows_by_value();
+            let mut order = crate::row_order::by_value_and_label(&tasks[j].features, &tasks[j].labels);
             seed::rng(seed::derive(4, &[&j.to_string()])).shuffle(&mut order);
             let folds = n_folds.min(rows);
-            let error = |start: &Array1<f64>| -> f64 {
+            let error = |starts: &[Array1<f64>]| -> f64 {
                 (0..folds).map(|fold| {
                     let of = |held: bool| (0..rows).filter(|at| (at % folds == fold) == held).map(|at| order[at]).collect::<Vec<_>>();
                     let (rest, held) = (of(false), of(true));
-                    let (w, b) = ridge(&x.select(Axis(0), &rest), &y.select(Axis(0), &rest), start, lambda);
-                    (x.select(Axis(0), &held).dot(&w) + b - y.select(Axis(0), &held)).mapv(|v| v * v).sum()
+                    y.iter().zip(starts).map(|(y, start)| {
+                        let (w, b) = ridge(&x.select(Axis(0), &rest), &y.select(Axis(0), &rest), start, lambda);
+                        (x.select(Axis(0), &held).dot(&w) + b - y.select(Axis(0), &held)).mapv(|v| v * v).sum()
+                    }).sum::<f64>()
                 }).sum()
             };
-            for (i, (x, y)) in parts.iter().enumerate() {
-                let start = ridge(x, y, &zero, lambda).0;
-                let expected = if i == j { 0.0 } else { 1.0 - error(&start) / error(&zero) };
+            for (i, part) in parts.iter().enumerate() {
+                let without = error(&vec![zero.clone(); outputs]);
+                let expected = if i == j || without <= 0.0 { 0.0 } else { 1.0 - error(&own(part)) / without };
                 let ours = measured.gains[[i, j]];
                 prop_assert!((ours - expected).abs() < 1e-6 * (1.0 + expected.abs()), "{ours} {expected}");
             }
         }
         let fitted = scorer.fit(&tasks[0], measured.parameters.row(1)).unwrap();
-        let (w, b) = ridge(&parts[0].0, &parts[0].1, &measured.parameters.row(1).to_owned(), lambda);
-        prop_assert!((&fitted.weights - &w).mapv(f64::abs).sum() + (fitted.intercept - b).abs() < 1e-7);
-        let values = fitted.predict(&tasks[0].features).unwrap();
-        prop_assert!((values - parts[0].0.dot(&w) - b).mapv(f64::abs).sum() < 1e-6);
+        let (x, y) = &parts[0];
+        let mut said = Array2::zeros((rows, outputs));
+        for (output, start) in own(&parts[1]).iter().enumerate() {
+            let (w, b) = ridge(x, &y[output], start, lambda);
+            prop_assert!((&fitted.weights.column(output) - &w).mapv(f64::abs).sum() + (fitted.intercepts[output] - b).abs() < 1e-7);
+            said.column_mut(output).assign(&(x.dot(&w) + b));
+        }
+        match fitted.predict(&tasks[0].features).unwrap() {
+            Labels::Values(values) => prop_assert!((values - said.column(0)).mapv(f64::abs).sum() < 1e-6),
+            Labels::Classes(classes) => for (row, &class) in said.outer_iter().zip(&classes) {
+                prop_assert!(row.iter().all(|&output| output <= row[class] + 1e-9));
+            },
+        }
     }
 
     /// Rows that change places change no gain, but for the rounding of sums.
@@ -337,7 +376,8 @@ fn a_new_task_gains_along_the_edges_and_loses_across() {
     let prior = TransferFunction::default().prior(&graph, &measured.parameters, &gains);
     let error = |start: &Array1<f64>| {
         let model = measurement.fit(&train, start.view()).unwrap();
-        let wrong = model.predict(&test.features).unwrap() - test.labels.values("test").unwrap();
+        let said = model.predict(&test.features).unwrap();
+        let wrong = said.values("test").unwrap() - test.labels.values("test").unwrap();
         wrong.dot(&wrong) / 200.0
     };
     let across = measured.parameters.row(0).to_owned();
@@ -443,10 +483,51 @@ fn what_does_not_fit_is_refused() {
         measure(&[good(), wide]),
         TransferError::FeatureMismatch { .. }
     ));
-    let classes = task(array![[0.0], [1.0]], Labels::Classes(array![0, 1]));
+    let classes = || task(array![[0.0], [1.0]], Labels::Classes(array![0, 1]));
+    for mixed in [[good(), classes()], [classes(), good()]] {
+        assert!(matches!(measure(&mixed), TransferError::Unsupported { .. }));
+    }
+    let one_class = || task(array![[0.0], [1.0]], Labels::Classes(array![0, 0]));
     assert!(matches!(
-        measure(&[good(), classes]),
-        TransferError::Unsupported { .. }
+        measure(&[one_class(), one_class()]),
+        TransferError::TooFewClasses { classes: 1, .. }
+    ));
+    let short = TransferMeasurement::default().fit(&classes(), array![0.0].view());
+    assert!(matches!(
+        short,
+        Err(TransferError::FeatureMismatch {
+            left_features: 1,
+            right_features: 2,
+            ..
+        })
+    ));
+    let split = |tasks: &[Labelled<'_>], share| SplitTasks::draw(tasks, share, 0).unwrap_err();
+    assert!(matches!(split(&[], 0.5), TransferError::Empty { .. }));
+    assert!(matches!(
+        split(&[good()], 0.5),
+        TransferError::TooFewRows {
+            rows: 2,
+            needed: 3,
+            ..
+        }
+    ));
+    assert!(matches!(
+        split(&[good()], 1.0),
+        TransferError::InvalidParameter { .. }
+    ));
+    let several = tasks(3, 8, 2, 0);
+    let drawn = SplitTasks::draw(&several, 0.5, 0).unwrap();
+    let of_two = TransferMeasurement::default()
+        .measure(&drawn.taught[..2], 0)
+        .unwrap();
+    let worth = TransferMeasurement::default().worth_of_edges(&drawn, &of_two);
+    assert!(matches!(
+        worth,
+        Err(TransferError::LengthMismatch {
+            left_len: 2,
+            right_len: 3,
+            ..
+        })
     ));
     let third = task(array![[0.0], [1.0]], Labels::Classes(array![0, 2]));
     assert!(matches!(
