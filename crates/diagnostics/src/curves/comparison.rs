@@ -26,6 +26,7 @@ use crate::interval::Interval;
 /// | `labels_to_threshold` | the first `n` with a score of at least `threshold`, for each |
 /// | `seconds_to_threshold` | the mean time of a fit there |
 /// | `asymptote` | `a` of the power law `a − b n^{−c}`, for each ([`PowerLaw`]) |
+/// | `asymptote_gain` | that of `T` less that of `B`, where both are told |
 /// | `area_gain` | the area between the curves, `(∫T − ∫B) / (n_k − n_0)`: the mean gain |
 /// | `area_ratio` | `(∫T − ∫B) / ∫B`, of losses `(∫B − ∫T) / ∫B` |
 /// | `worth` | `B⁻¹(T(n_0)) − n_0`, the labels that the source replaces; where the baseline starts higher, `n_0 − T⁻¹(B(n_0))`, those that it costs |
@@ -181,6 +182,9 @@ pub struct ComparedCurves {
     pub seconds_to_threshold: (Option<f64>, Option<f64>),
     /// Where each ends.
     pub asymptote: (Asymptote, Asymptote),
+    /// How much better transfer ends; none where the means or more than one in ten resamples do not tell both ends.
+    #[serde(default)]
+    pub asymptote_gain: Option<Estimate>,
     /// How much better transfer is on average over the sizes.
     pub area_gain: Estimate,
     /// The same as a share of the baseline's area; none where that is not above 0.
@@ -246,6 +250,11 @@ impl CurveComparison {
                 identified,
             }
         };
+        let told: Vec<f64> = (of_resamples.iter())
+            .filter_map(|of| of.asymptote_gain(&pair))
+            .collect();
+        let is_told = told.len() as f64 >= 0.9 * of_resamples.len() as f64;
+        let asymptote_gain = of_all.asymptote_gain(&pair).filter(|_| is_told);
         let has_slope = pair.sizes.iter().filter(|&&size| size > 0.0).count() > 1;
         let has_ratio =
             of_all.baseline_area > 0.0 && of_resamples.iter().all(|of| of.baseline_area > 0.0);
@@ -270,6 +279,10 @@ impl CurveComparison {
                 asymptote(|of| of.asymptote.0),
                 asymptote(|of| of.asymptote.1),
             ),
+            asymptote_gain: asymptote_gain.map(|value| Estimate {
+                value,
+                interval: resamples.between(told),
+            }),
             area_gain: estimate(|of| of.area_gain),
             area_ratio: has_ratio.then(|| estimate(|of| of.area_gain / of.baseline_area)),
             worth: censored(|of| of.worth, last - first),
@@ -418,5 +431,10 @@ impl Measures {
             worth: transfer.worth(&baseline),
             crossing: transfer.crosses(&baseline),
         }
+    }
+    /// How much better transfer ends, where both ends are told.
+    fn asymptote_gain(&self, pair: &PairOfCurves<'_>) -> Option<f64> {
+        let (transfer, baseline) = self.asymptote;
+        Some(pair.sign * (transfer? - baseline?))
     }
 }

@@ -288,6 +288,7 @@ fn intervals_cover_as_often_as_they_say() {
         .unwrap();
     assert!((truth.asymptote.0.value.unwrap() - 0.9).abs() < 1e-6);
     assert!((truth.asymptote.1.value.unwrap() - 0.95).abs() < 1e-6);
+    assert!((truth.asymptote_gain.unwrap().value + 0.05).abs() < 1e-6);
     let mut rng = seed::rng(71);
     let names = [
         "jumpstart",
@@ -298,8 +299,9 @@ fn intervals_cover_as_often_as_they_say() {
         "worth",
         "crossing",
         "asymptote",
+        "its gain",
     ];
-    let (mut covered, mut exist) = ([0; 8], [0; 8]);
+    let (mut covered, mut exist) = ([0; 9], [0; 9]);
     for run in 0..400 {
         let shared: Vec<f64> = (0..10).map(|_| 0.03 * rng.normal()).collect();
         let transfer = drawn(Metric::Accuracy, TRANSFER, &shared, 0.01, &mut rng);
@@ -330,6 +332,7 @@ fn intervals_cover_as_often_as_they_say() {
             Some(within(found.worth, truth.worth)),
             Some(within(found.crossing, truth.crossing)),
             end(found.asymptote.1, truth.asymptote.1),
+            (found.asymptote_gain).map(|found| of(found, truth.asymptote_gain.unwrap())),
         ]
         .into_iter()
         .enumerate()
@@ -340,10 +343,10 @@ fn intervals_cover_as_often_as_they_say() {
     }
     println!("covered: {names:?} {covered:?} of {exist:?}");
     // An asymptote has no interval where too few resamples tell one.
-    assert!(exist[..7].iter().all(|&exist| exist == 400) && exist[7] >= 380);
+    assert!(exist[..7].iter().all(|&exist| exist == 400) && exist[7] >= 380 && exist[8] >= 300);
     let share = |measure: usize| covered[measure] as f64 / exist[measure] as f64;
     assert!(
-        (0..8).all(|measure| share(measure) >= 0.92),
+        (0..9).all(|measure| share(measure) >= 0.92),
         "{covered:?} of {exist:?}"
     );
     // Where ends are not censored, no more than they should, either.
@@ -381,6 +384,11 @@ proptest! {
         prop_assert!(near(losses.threshold, 1.5 - found.threshold));
         if let (Some(a), Some(b)) = (losses.asymptote.1.value, found.asymptote.1.value) {
             prop_assert!((a + b - 1.5).abs() < 1e-6);
+        }
+        if let (Some(a), Some(b)) = (losses.asymptote_gain, found.asymptote_gain) {
+            prop_assert!((a.value - b.value).abs() < 1e-6);
+            let ends = found.asymptote.0.value.unwrap() - found.asymptote.1.value.unwrap();
+            prop_assert!((b.value - ends).abs() < 1e-12);
         }
         // ∫B of losses is another area: the ratio is that of the gain to it.
         let mean_loss = found.area_gain.value / losses.area_ratio.unwrap().value;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::figure::{Curve, CurveFigure, Estimate};
 use super::format::{Format, clean, seconds, title};
+use super::learning::{self, LearningView};
 use super::view::FigureView;
 use crate::TrialRecord;
 use crate::summary::{ContrastSummary, CurveSummary, PointSummary};
@@ -25,6 +26,8 @@ pub(super) struct CurveView {
     /// Where the contrasts have points.
     places: Vec<String>,
     contrasts: Vec<ContrastView>,
+    /// What transfer changes, where the curves are learning curves.
+    learning: Option<LearningView>,
     pub(super) figure: FigureView,
 }
 
@@ -90,6 +93,7 @@ pub(super) fn view(index: usize, curve: &CurveSummary, records: &[TrialRecord]) 
         (None, None) => "the tasks".to_owned(),
     };
     let figure = CurveFigure {
+        marks: learning::marks(curve),
         curves: curve
             .series
             .iter()
@@ -136,6 +140,7 @@ pub(super) fn view(index: usize, curve: &CurveSummary, records: &[TrialRecord]) 
         rows: rows.collect(),
         places: compared.into_iter().map(place).collect(),
         contrasts,
+        learning: learning::view(&curve.learning, &curve.metric, format),
         figure: FigureView::of_svg(&id, figure.svg(), &figure.alt),
         x,
         id,

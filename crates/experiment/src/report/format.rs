@@ -46,6 +46,10 @@ impl Format {
         }
     }
 
+    pub(super) fn with_decimals(self, decimals: usize) -> Self {
+        Self { decimals, ..self }
+    }
+
     pub(super) fn value(self, value: f64) -> String {
         let text = format!("{:.*}", self.decimals, value * self.scale);
         // A hyphen is shorter than the digits are wide, and −0 is no number to read.

@@ -9,6 +9,7 @@ mod details;
 mod figure;
 mod format;
 mod gates;
+mod learning;
 mod overview;
 mod terminal;
 mod view;

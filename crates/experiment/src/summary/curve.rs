@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::bootstrap::interval_over_pairs;
-use super::mean;
 use super::outcomes::Outcomes;
 use super::overall::{self, kinds};
 use super::task::TaskResults;
 use super::types::{
     ContrastSummary, CurveSummary, DifferenceSummary, MethodSummary, PointSummary, SeriesSummary,
 };
+use super::{learning, mean};
 use crate::TrialRecord;
 use crate::plan::PlanFile;
 use crate::spec::MethodSpec;
@@ -44,7 +44,7 @@ pub(super) fn summarise(
                 .curve
                 .x
                 .as_ref()
-                .map(|x| over_tasks(plan, x, metric, &tasks)),
+                .map(|x| over_tasks(plan, records, x, metric, &tasks)),
         );
         let pairs = Pairs::new(&tasks, records, metric);
         for &parameter in &parameters {
@@ -65,7 +65,13 @@ pub(super) fn summarise(
 }
 
 /// The methods over the tasks that have a place.
-fn over_tasks(plan: &PlanFile, x: &str, metric: &str, tasks: &[&TaskResults<'_>]) -> CurveSummary {
+fn over_tasks(
+    plan: &PlanFile,
+    records: &[TrialRecord],
+    x: &str,
+    metric: &str,
+    tasks: &[&TaskResults<'_>],
+) -> CurveSummary {
     let mut series: Vec<SeriesSummary> = Vec::new();
     let at = |task: &str| plan.spec.tasks.iter().find(|known| known.name == task)?.at;
     for result in tasks.iter().flat_map(|task| &task.methods) {
@@ -90,6 +96,7 @@ fn over_tasks(plan: &PlanFile, x: &str, metric: &str, tasks: &[&TaskResults<'_>]
         pairs: None,
         series: sorted(series),
         contrasts: Vec::new(),
+        learning: learning::summarise(plan, records, metric),
     }
 }
 
@@ -109,6 +116,7 @@ fn of_task(plan: &PlanFile, parameter: &str, metric: &str, task: &TaskResults<'_
             point(at, metric, find(method)?)
         }),
         contrasts: Vec::new(),
+        learning: Vec::new(),
     }
 }
 
@@ -139,6 +147,7 @@ fn average(plan: &PlanFile, parameter: &str, metric: &str, pairs: &Pairs<'_>) ->
         pairs: Some(pairs.scores.len()),
         series: series(plan, parameter, point),
         contrasts: Vec::new(),
+        learning: Vec::new(),
     }
 }
 

@@ -17,6 +17,10 @@
 //! (task, seed) pairs, and so are the differences between curves and their slopes (least squares on the swept parameter);
 //! intervals are over the pairs, as above. Only pairs with a score at every point count.
 //!
+//! **Learning curves.** Where the tasks with a place differ in the number of labelled target rows, each method is compared with
+//! `target-only` around the same learner: a higher start, slope or asymptote, and what else
+//! [`ComparedCurves`](translearn_diagnostics::curves::ComparedCurves) has. Intervals are over the seeds; below six there are none.
+//!
 //! **Gates.** Where a method runs with and without a gate, its gain without tells what the gate kept from it, with every task and
 //! seed a problem of its own: see [`audit`](translearn_diagnostics::negative::audit). Of regression, gains are shares of the larger RMSE.
 //!
@@ -26,6 +30,7 @@ mod baseline;
 mod bootstrap;
 mod curve;
 mod gates;
+mod learning;
 mod outcomes;
 mod overall;
 mod task;
@@ -37,8 +42,8 @@ pub(crate) use baseline::BASELINES;
 pub use outcomes::Outcomes;
 pub use types::{
     Choice, ContrastSummary, CurveSummary, DifferenceSummary, Failure, Gain, GateSummary,
-    MethodSummary, MetricSummary, OverallSummary, PointSummary, SeriesSummary, Summary,
-    TrialCounts, Verdict,
+    LearningSummary, MethodSummary, MetricSummary, OverallSummary, PointSummary, SeriesSummary,
+    Summary, TrialCounts, Verdict,
 };
 
 use crate::plan::PlanFile;

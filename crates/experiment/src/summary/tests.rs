@@ -10,7 +10,7 @@ use crate::plan::expand;
 use crate::spec::Spec;
 
 /// A plan over tasks `a`, `b`, … of which the first has labelled target rows where `labelled`.
-fn plan(tasks: usize, seeds: usize, labelled: bool) -> PlanFile {
+pub(super) fn plan(tasks: usize, seeds: usize, labelled: bool) -> PlanFile {
     let mut text = format!(
         "schema = 1\nname = \"demo\"\nseeds = {seeds}\nmetrics = [\"accuracy\", \"macro_f1\"]\n"
     );
@@ -66,7 +66,7 @@ fn record(task: &str, method: &str, seed: u64) -> TrialRecord {
 }
 
 /// A record whose first `right` of `n` rows are called rightly.
-fn scored(task: &str, method: &str, seed: u64, right: usize, n: usize) -> TrialRecord {
+pub(super) fn scored(task: &str, method: &str, seed: u64, right: usize, n: usize) -> TrialRecord {
     let truth = Array1::<usize>::ones(n);
     let predicted: Array1<usize> = (0..n).map(|row| usize::from(row < right)).collect();
     let rows: Vec<usize> = (0..n).collect();
@@ -86,8 +86,8 @@ fn of<'a>(summary: &'a Summary, method: &str) -> &'a MethodSummary {
         .unwrap()
 }
 
-const SOURCE: &str = "source-only (logistic)";
-const TARGET: &str = "target-only (logistic)";
+pub(super) const SOURCE: &str = "source-only (logistic)";
+pub(super) const TARGET: &str = "target-only (logistic)";
 
 #[test]
 fn equal_predictions_have_gain_zero_and_no_verdict() {

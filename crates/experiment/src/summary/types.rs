@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use translearn_diagnostics::curves::ComparedCurves;
 use translearn_diagnostics::negative::Audit;
 
 use super::baseline::is_baseline;
@@ -261,6 +262,20 @@ pub struct CurveSummary {
     pub series: Vec<SeriesSummary>,
     /// What is compared with what; with the average where there are several tasks.
     pub contrasts: Vec<ContrastSummary>,
+    /// What transfer changes of the learning curve, where the tasks differ in the number of labelled target rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learning: Vec<LearningSummary>,
+}
+
+/// What a method changes of the curve of `target-only`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LearningSummary {
+    /// The method.
+    pub method: String,
+    /// `target-only` with the same learner.
+    pub baseline: String,
+    /// Every measure with its interval over the seeds.
+    pub compared: ComparedCurves,
 }
 
 /// A curve, or the level of a method that has no sweep.

@@ -47,6 +47,8 @@ fn all_are_understood() {
         ("digits-jda", 2 * 5),
         // Four methods, and a baseline for the nearest neighbour.
         ("hymenoptera-features", 2 * 5),
+        // Two methods and three baselines.
+        ("learning-curve", 7 * 5 * 10),
         ("newsgroups-tradaboost", 3 * 6 * 10),
         ("office-caltech-1nn", 12 * 3),
         ("office-caltech-coral", 12 * 6),

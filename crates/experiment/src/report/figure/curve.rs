@@ -1,8 +1,7 @@
 //! Curves: a metric on the left and the time of a fit on the right, over one number.
 
-use plotters::style::RGBColor;
-
-use super::panel::{self, Canvas, DrawError, Mark, SCALE, TextAt};
+use super::marks::Marks;
+use super::panel::{self, Canvas, DrawError, SCALE, TextAt, style};
 use super::{Estimate, Format, MARGIN, WIDTH};
 use crate::report::format::{clean, seconds};
 
@@ -23,6 +22,8 @@ pub(in crate::report) struct CurveFigure {
     pub(in crate::report) x_axis: String,
     pub(in crate::report) y_axis: String,
     pub(in crate::report) format: Format,
+    /// Where transfer shows, of one curve beside another.
+    pub(in crate::report) marks: Option<Marks>,
     /// What is read out in place of the figure.
     pub(in crate::report) alt: String,
 }
@@ -37,32 +38,8 @@ const AXIS: i32 = 44;
 const LEGEND_LINE: i32 = 19;
 const FONT: f64 = 12.0;
 
-/// Okabe & Ito's palette without its yellow; every colour has its own mark besides.
-const COLOURS: [RGBColor; 7] = [
-    panel::BLUE,
-    panel::VERMILION,
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    panel::ORANGE,
-    RGBColor(86, 180, 233),
-    panel::INK,
-];
-const MARKS: [Mark; 6] = [
-    Mark::Dot,
-    Mark::Up,
-    Mark::Square,
-    Mark::Diamond,
-    Mark::Down,
-    Mark::Ring,
-];
-
-/// Neither number divides the other, so that 42 curves look different.
-fn style(index: usize) -> (RGBColor, Mark) {
-    (COLOURS[index % COLOURS.len()], MARKS[index % MARKS.len()])
-}
-
 /// Where a curve's line and marks are, whatever the panel.
-type Line = Vec<(Option<f64>, Estimate)>;
+pub(super) type Line = Vec<(Option<f64>, Estimate)>;
 
 impl CurveFigure {
     /// The figure as SVG.
@@ -103,10 +80,14 @@ impl CurveFigure {
             .collect();
         let places = levels.iter().flatten().filter_map(|(at, _)| *at);
         let x = Axis::new((LEFT, LEFT + half), places.clone(), 1.0);
-        let y = Axis::of_values((HEIGHT, TOP), &levels, self.format.scale);
+        let ends = self.marks.iter().flat_map(Marks::levels);
+        let y = Axis::of_values((HEIGHT, TOP), &levels, ends, self.format.scale);
         y.draw_values(canvas, &x, &self.y_axis, None)?;
         x.draw_places(canvas, places.clone(), &self.x_axis)?;
         draw_lines(canvas, (&x, &y), &levels)?;
+        if let Some(marks) = &self.marks {
+            marks.draw(canvas, (&x, &y), &levels)?;
+        }
         let left = LEFT + half + GAP;
         let x = Axis::new((left, left + half), places.clone(), 1.0);
         let y = Axis::of_times((HEIGHT, TOP), &times);
@@ -140,6 +121,11 @@ fn legend(names: &[String]) -> Vec<(i32, i32)> {
     places
 }
 
+/// A little apart, so that intervals of equal places stand beside each other.
+pub(super) fn aside(index: usize, lines: usize) -> i32 {
+    3 * (2 * index as i32 + 1 - lines as i32)
+}
+
 fn draw_lines(
     canvas: &Canvas<'_>,
     (x, y): (&Axis, &Axis),
@@ -147,8 +133,7 @@ fn draw_lines(
 ) -> Result<(), DrawError> {
     for (index, line) in lines.iter().enumerate() {
         let (colour, mark) = style(index);
-        // A little apart, so that intervals of equal places stand beside each other.
-        let aside = 3 * (2 * index as i32 + 1 - lines.len() as i32);
+        let aside = aside(index, lines.len());
         let mut last: Option<(i32, i32)> = None;
         for (at, estimate) in line
             .iter()
@@ -181,9 +166,9 @@ fn draw_lines(
 }
 
 /// From numbers to pixels, along one direction.
-struct Axis {
+pub(super) struct Axis {
     /// Pixels of the smallest and the largest number.
-    ends: (i32, i32),
+    pub(super) ends: (i32, i32),
     range: (f64, f64),
     scale: f64,
     is_log: bool,
@@ -212,9 +197,17 @@ impl Axis {
         }
     }
 
-    fn of_values(ends: (i32, i32), lines: &[Line], scale: f64) -> Self {
+    /// Wide enough for all lines, and for other levels besides.
+    fn of_values(
+        ends: (i32, i32),
+        lines: &[Line],
+        levels: impl Iterator<Item = f64>,
+        scale: f64,
+    ) -> Self {
         let estimates = lines.iter().flatten().map(|(_, estimate)| *estimate);
-        let values = panel::ends_of(estimates).map(|value| value * scale);
+        let values = panel::ends_of(estimates)
+            .chain(levels)
+            .map(|value| value * scale);
         Self {
             ends,
             range: panel::range(values),
@@ -235,7 +228,7 @@ impl Axis {
         }
     }
 
-    fn place(&self, value: f64) -> i32 {
+    pub(super) fn place(&self, value: f64) -> i32 {
         let value = value * self.scale;
         let value = if self.is_log { value.log10() } else { value };
         let (low, high) = self.range;
@@ -350,6 +343,7 @@ mod tests {
             x_axis: "<n>".to_owned(),
             y_axis: "Accuracy (%)".to_owned(),
             format: Format::of("accuracy", [].into_iter()),
+            marks: None,
             alt: "a \"curve\"".to_owned(),
         };
         figure.svg()

@@ -1,11 +1,13 @@
 //! The figure of a task: a row per method, its level on the left, its gain on the right, with 95 % intervals.
 
 mod curve;
+mod marks;
 mod panel;
 
 use panel::{Canvas, Mark, Panel, TextAt};
 
 pub(super) use curve::{Curve, CurveFigure};
+pub(super) use marks::Marks;
 
 use super::format::{Format, clean};
 use crate::summary::Verdict;
@@ -176,6 +178,32 @@ fn wrap(name: &str, width: usize) -> Vec<String> {
         }
     }
     lines.iter().map(|line| line.trim().to_owned()).collect()
+}
+
+/// All places that a drawing names: of circles, lines, polygons and texts.
+#[cfg(test)]
+fn test_places(svg: &str) -> Vec<(f64, f64)> {
+    let number = |text: &str| -> f64 { text.parse().unwrap() };
+    let attribute = |element: &str, key: &str| -> Option<String> {
+        let (_, rest) = element.split_once(&format!(" {key}=\""))?;
+        Some(rest.split('"').next().unwrap().to_owned())
+    };
+    let mut places = Vec::new();
+    for element in svg.split('<').skip(2) {
+        for (x, y) in [("cx", "cy"), ("x", "y"), ("x1", "y1"), ("x2", "y2")] {
+            if let (Some(x), Some(y)) = (attribute(element, x), attribute(element, y)) {
+                places.push((number(&x), number(&y)));
+            }
+        }
+        for pair in attribute(element, "points")
+            .iter()
+            .flat_map(|all| all.split_whitespace())
+        {
+            let (x, y) = pair.split_once(',').unwrap();
+            places.push((number(x), number(y)));
+        }
+    }
+    places
 }
 
 #[cfg(test)]

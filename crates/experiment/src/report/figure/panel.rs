@@ -16,6 +16,30 @@ pub(super) const GREY: RGBColor = RGBColor(95, 95, 95);
 pub(super) const INK: RGBColor = RGBColor(30, 30, 30);
 pub(super) const GRID: RGBColor = RGBColor(225, 225, 225);
 
+/// The palette without its yellow: what tells several curves or groups apart.
+const COLOURS: [RGBColor; 7] = [
+    BLUE,
+    VERMILION,
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    ORANGE,
+    RGBColor(86, 180, 233),
+    INK,
+];
+const MARKS: [Mark; 6] = [
+    Mark::Dot,
+    Mark::Up,
+    Mark::Square,
+    Mark::Diamond,
+    Mark::Down,
+    Mark::Ring,
+];
+
+/// Neither number divides the other, so that 42 of them look different.
+pub(super) fn style(index: usize) -> (RGBColor, Mark) {
+    (COLOURS[index % COLOURS.len()], MARKS[index % MARKS.len()])
+}
+
 /// plotters draws on whole pixels, so it draws at three times the size.
 pub(super) const SCALE: i32 = 3;
 
