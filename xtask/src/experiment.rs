@@ -50,9 +50,18 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
     } else {
         libtorch::ensure_if(workspace, needed)?
     };
-    let runner = build(workspace, &libtorch)?;
+    start(workspace, &libtorch, &arguments.rest)
+}
+
+/// Builds the runner, then becomes it with these arguments.
+pub(crate) fn start(
+    workspace: &Workspace,
+    libtorch: &Provision,
+    arguments: &[String],
+) -> Result<ExitCode> {
+    let runner = build(workspace, libtorch)?;
     let mut command = Command::new(&runner);
-    command.args(&arguments.rest);
+    command.args(arguments);
     libtorch.apply(&mut command);
     // Names of specs and the default result folder do not depend on the folder the user stands in.
     command.env("TRANSLEARN_WORKSPACE", workspace.root());

@@ -12,6 +12,7 @@ mod ci;
 mod data;
 mod experiment;
 mod libtorch;
+mod relate;
 mod test;
 mod workspace;
 
@@ -37,6 +38,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Experiment(experiment::Arguments),
+    Relate(relate::Arguments),
     #[command(subcommand)]
     Data(data::Command),
     #[command(subcommand)]
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = Workspace::find().and_then(|workspace| match arguments.command {
         Command::Experiment(arguments) => experiment::run(&workspace, &arguments),
+        Command::Relate(arguments) => relate::run(&workspace, &arguments),
         Command::Data(command) => data::run(&workspace, &command),
         Command::Libtorch(command) => libtorch::run(&workspace, command),
         Command::Test(arguments) => test::run(&workspace, &arguments),
@@ -88,6 +91,15 @@ mod tests {
         let Command::Experiment(arguments) = Arguments::try_parse_from(line).unwrap().command
         else {
             panic!("not the experiment command");
+        };
+        assert_eq!(arguments.rest, line[2..]);
+    }
+
+    #[test]
+    fn everything_after_relate_is_handed_on() {
+        let line = ["cargo xtask", "relate", "school", "--splits", "3", "--help"];
+        let Command::Relate(arguments) = Arguments::try_parse_from(line).unwrap().command else {
+            panic!("not the relate command");
         };
         assert_eq!(arguments.rest, line[2..]);
     }

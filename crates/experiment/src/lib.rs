@@ -6,6 +6,7 @@ pub mod prepare;
 mod progress;
 mod question;
 pub mod record;
+mod relate;
 pub mod report;
 mod run;
 pub mod select;

@@ -81,6 +81,70 @@ impl Progress {
     }
 }
 
+/// Shows how many of a few long steps are done: a bar on a terminal, elsewhere a line at most every two seconds.
+pub(crate) struct Steps {
+    what: &'static str,
+    total: usize,
+    done: usize,
+    bar: Option<ProgressBar>,
+    start: Instant,
+    last_line: Instant,
+}
+
+impl Steps {
+    /// None is done yet.
+    pub(crate) fn new(what: &'static str, total: usize) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(total as u64);
+            let template = format!("{{bar:30}} {{pos}}/{{len}} {what}, {{eta}} left");
+            // Should indicatif ever refuse it, its own look serves.
+            if let Ok(style) = ProgressStyle::with_template(&template) {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(500));
+            bar
+        });
+        Self {
+            what,
+            total,
+            done: 0,
+            bar,
+            start: Instant::now(),
+            last_line: Instant::now(),
+        }
+    }
+
+    /// One more is done.
+    #[expect(
+        clippy::print_stderr,
+        reason = "plain lines where there is no terminal for a bar"
+    )]
+    pub(crate) fn done(&mut self) {
+        self.done += 1;
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        } else if self.done < self.total && self.last_line.elapsed() >= Duration::from_secs(2) {
+            self.last_line = Instant::now();
+            eprintln!("{}", self.line(self.start.elapsed()));
+        }
+    }
+
+    fn line(&self, elapsed: Duration) -> String {
+        let each = elapsed.as_secs_f64() / self.done as f64;
+        let left = each * (self.total - self.done) as f64;
+        let left = HumanDuration(Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX));
+        format!("[{}/{}] {}, {left} left", self.done, self.total, self.what)
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// Shows how many images of a part have been turned into features.
 #[cfg(feature = "deep")]
 pub(crate) struct FeatureProgress(ProgressBar);
@@ -161,6 +225,15 @@ fn describe(record: &TrialRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_say_how_long_the_others_will_take() {
+        let mut steps = Steps::new("splits", 10);
+        steps.done();
+        steps.done();
+        let line = steps.line(Duration::from_secs(4));
+        assert_eq!(line, "[2/10] splits, 16 seconds left");
+    }
 
     #[test]
     fn a_line_tells_what_was_done_how_fast_and_what_is_left() {

@@ -6,6 +6,7 @@ mod list;
 mod methods_table;
 mod output;
 mod plan;
+mod relate;
 mod report;
 mod run;
 mod spec_file;
@@ -32,6 +33,7 @@ enum Command {
     Plan(plan::Arguments),
     Report(report::Arguments),
     Diagnose(diagnose::Arguments),
+    Relate(relate::Arguments),
     List(list::Arguments),
     /// Print the methods as the Markdown table of the README.
     MethodsTable,
@@ -74,6 +76,7 @@ pub fn main_with(registry: Registry) -> ExitCode {
         Command::Plan(arguments) => plan::run(arguments, &registry),
         Command::Report(arguments) => report::run(arguments),
         Command::Diagnose(arguments) => diagnose::run(arguments, &registry),
+        Command::Relate(arguments) => relate::run(arguments),
         Command::List(arguments) => list::run(arguments, &registry),
         Command::MethodsTable => methods_table::run(&registry),
         Command::Worker => Ok(worker::serve(&registry)),
@@ -115,6 +118,9 @@ mod tests {
         assert!(refuse("run a --device gpu").contains("cpu, cuda or cuda:K"));
         assert!(refuse("run a --fres").contains("--fresh"));
         assert!(refuse("report").contains("<DIR>"));
+        assert!(refuse("relate").contains("<DATA>"));
+        assert!(refuse("relate school --splits 1").contains("a whole number from 2 on"));
+        assert!(refuse("relate school --rows five").contains("a whole number from 6 on"));
         assert!(refuse("list metods").contains("methods"));
         assert!(refuse("pln a").contains("plan"));
     }

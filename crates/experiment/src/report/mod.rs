@@ -1,7 +1,7 @@
 //! The report of a result folder: `summary.json`, `report.md`, `report.html` and the plots, from results alone.
 //!
 //! `report.html` is one file: style and drawings are in it, it loads nothing and runs nothing. `report.md` says the same
-//! and shows the drawings that lie beside it in `plots/`.
+//! and shows the drawings that lie beside it in `plots/`. `relatedness.html` is the page of `cargo xtask relate`.
 
 mod advice;
 mod curve;
@@ -11,6 +11,7 @@ mod format;
 mod gates;
 mod learning;
 mod overview;
+mod relatedness;
 mod terminal;
 mod view;
 
@@ -22,7 +23,8 @@ use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 
-pub use advice::{advice_text, write_advice};
+pub(crate) use advice::{advice_text, write_advice};
+pub(crate) use relatedness::{relatedness_table, write_relatedness};
 pub use terminal::terminal_table;
 
 use crate::TrialRecord;
@@ -32,6 +34,7 @@ use view::{FigureView, View};
 
 const HTML: &str = include_str!("report.html");
 const MARKDOWN: &str = include_str!("report.md");
+const RELATEDNESS: &str = include_str!("relatedness.html");
 const STYLE: &str = include_str!("style.css");
 
 /// Writes `summary.json`, `report.md`, `report.html` and `plots/*.svg` into a result folder; plots of an earlier report
@@ -72,6 +75,7 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     // Escapes what `.html` shows; the drawings and the style are marked as safe there.
     environment.add_template("report.html", HTML)?;
     environment.add_template("report.md", MARKDOWN)?;
+    environment.add_template("relatedness.html", RELATEDNESS)?;
     Ok(environment)
 }
 

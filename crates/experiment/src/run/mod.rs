@@ -298,10 +298,15 @@ fn check_data(spec: &Path, trials: &[&Trial]) -> Result<(), RunError> {
 
 /// `target/experiments/<name>` below the workspace that `cargo xtask` names, else below the current folder.
 pub(crate) fn default_folder(experiment: &str) -> PathBuf {
+    workspace_target().join("experiments").join(experiment)
+}
+
+/// The folder `target` of the workspace that `cargo xtask` names, else of the current folder.
+pub(crate) fn workspace_target() -> PathBuf {
     let root = std::env::var_os("TRANSLEARN_WORKSPACE")
         .map(PathBuf::from)
         .unwrap_or_default();
-    root.join("target/experiments").join(experiment)
+    root.join("target")
 }
 
 #[cfg(test)]

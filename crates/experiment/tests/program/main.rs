@@ -5,5 +5,6 @@
 mod common;
 mod features;
 mod list;
+mod relate;
 mod report;
 mod run;

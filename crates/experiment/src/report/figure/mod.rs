@@ -1,12 +1,17 @@
 //! The figure of a task: a row per method, its level on the left, its gain on the right, with 95 % intervals.
 
 mod curve;
+mod dendrogram;
+mod graph;
+mod layout;
 mod marks;
 mod panel;
 
 use panel::{Canvas, Mark, Panel, TextAt};
 
 pub(super) use curve::{Curve, CurveFigure};
+pub(super) use dendrogram::{DendrogramFigure, Leaf};
+pub(super) use graph::{GraphFigure, Vertex, drawn_edges};
 pub(super) use marks::Marks;
 
 use super::format::{Format, clean};

@@ -1,0 +1,52 @@
+//! Which tasks of a data set help each other: `cargo xtask relate`.
+//!
+//! The tasks are those of a set that holds many, or the domains of one. [`TaskSet::read`] reads them,
+//! [`Relatedness::of`] measures over several splits, [`crate::report::write_relatedness`] draws.
+
+mod read;
+mod relatedness;
+
+use std::path::PathBuf;
+
+use translearn_core::TransferError;
+use translearn_data::DataError;
+
+pub(crate) use read::TaskSet;
+#[cfg(test)]
+pub(crate) use relatedness::tests;
+pub(crate) use relatedness::{Comparison, RelatedTask, Relatedness, Start};
+
+/// A set whose tasks cannot be related, or a result that cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RelateError {
+    /// The set is not known, or cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The tasks cannot be measured.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    /// Nothing to relate.
+    #[error(
+        "`{set}` holds one task and none can help another; name a set of many tasks (`school`) or of several domains: {known}"
+    )]
+    OneTask { set: String, known: String },
+    /// Embedded sets.
+    #[error(
+        "the domains of `{set}` share rows, so that what is held out of one would be learned from in another; name a set of many tasks (`school`) or of several domains: {known}"
+    )]
+    SharedRows { set: String, known: String },
+    /// Rows that no regression takes.
+    #[error(
+        "the domains of `{set}` are {found}, and transfer is measured between rows of numbers alone"
+    )]
+    NoVectors { set: String, found: String },
+    /// Rows that say nothing.
+    #[error("domain `{domain}` of `{set}` has no labels, which transfer is measured by")]
+    NoLabels { set: String, domain: String },
+    /// A file that cannot be written.
+    #[error("`{}` cannot be written: {source}", path.display())]
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+}
