@@ -11,8 +11,8 @@ mod bench;
 mod ci;
 mod data;
 mod experiment;
+mod forward;
 mod libtorch;
-mod relate;
 mod test;
 mod workspace;
 
@@ -38,7 +38,21 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Experiment(experiment::Arguments),
-    Relate(relate::Arguments),
+    /// Say what to transfer from one file to another, whether, and how
+    ///
+    /// Builds the experiment runner in release mode and hands everything on:
+    ///
+    ///   cargo xtask diagnose --source old.csv --target new.csv --label y
+    #[command(verbatim_doc_comment)]
+    Diagnose(forward::Arguments),
+    /// Measure which tasks of a data set help each other
+    ///
+    /// Builds the experiment runner in release mode and hands everything on:
+    ///
+    ///   cargo xtask relate school
+    ///   cargo xtask relate office-caltech10-surf --splits 20
+    #[command(verbatim_doc_comment)]
+    Relate(forward::Arguments),
     #[command(subcommand)]
     Data(data::Command),
     #[command(subcommand)]
@@ -52,7 +66,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = Workspace::find().and_then(|workspace| match arguments.command {
         Command::Experiment(arguments) => experiment::run(&workspace, &arguments),
-        Command::Relate(arguments) => relate::run(&workspace, &arguments),
+        Command::Diagnose(arguments) => forward::run(&workspace, "diagnose", &arguments),
+        Command::Relate(arguments) => forward::run(&workspace, "relate", &arguments),
         Command::Data(command) => data::run(&workspace, &command),
         Command::Libtorch(command) => libtorch::run(&workspace, command),
         Command::Test(arguments) => test::run(&workspace, &arguments),

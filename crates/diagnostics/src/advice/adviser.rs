@@ -33,8 +33,8 @@ const METHODS: [&str; 10] = [
 ///
 /// 1. [`Scenario`]: which differences there are.
 /// 2. The tests of [`shift`](crate::shift) on at most `n_test_rows` rows of each domain, and which columns drive it.
-/// 3. Each method with its defaults and one learner, by [`GateRule`]: the gain on the labelled target rows, what is at stake, what follows.
-///    All methods see the same folds.
+/// 3. Each method with its defaults and one learner, by [`GateRule`]: the gain on the labelled target rows, what is at
+///    stake, what follows. All methods see the same folds.
 /// 4. The method of the largest gain among those that are to be used; else the baseline.
 ///
 /// Without labelled target rows no method can be judged (a change of P(Y|X) cannot be seen), and the advice is the baseline:
@@ -55,7 +55,8 @@ const METHODS: [&str; 10] = [
 ///
 /// # Cost
 ///
-/// Of the cross-validation, `n_folds · n_repeats + 1` fits of each method; of the tests of shift a matrix of `n_test_rows`² and fits of a learner.
+/// Of the cross-validation, `n_folds · n_repeats + 1` fits of each method; of the tests of shift a matrix of `n_test_rows`²
+/// and fits of a learner.
 ///
 /// # Errors
 ///

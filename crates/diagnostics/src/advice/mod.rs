@@ -1,8 +1,9 @@
 //! What to transfer, whether, and how: an adviser over the other modules.
 //!
-//! [`advise`] looks at one problem with every instrument that its data admit: the scenario, the tests of shift, what the labelled target
-//! rows say of each method, and the rule of [`TransferGate`](crate::negative::TransferGate) on top. It says what it found, what it
-//! recommends, how sure it is and why, for a person ([`Advice::reasons`]) and for a program (everything is `Serialize`).
+//! [`advise`] looks at one problem with every instrument that its data admit: the scenario, the tests of shift, what the
+//! labelled target rows say of each method, and the rule of [`TransferGate`](crate::negative::TransferGate) on top. It says
+//! what it found, what it recommends, how sure it is and why, for a person ([`Advice::reasons`]) and for a program
+//! (everything is `Serialize`).
 
 mod adviser;
 mod reasons;
@@ -59,8 +60,8 @@ pub struct Advice {
     pub drivers: Vec<Driver>,
     /// What there is without transfer: `target-only` or `source-only`.
     pub baseline: String,
-    /// The methods: those that are to be used first, then those that are undecided, then those that are not, each by the gain that is
-    /// believed; methods that could not be judged last.
+    /// The methods: those that are to be used first, then those that are undecided, then those that are not, each by the
+    /// gain that is believed; methods that could not be judged last.
     pub methods: Vec<MethodAdvice>,
     /// To transfer where any method is to be used; not to, where every method that was judged is not; else undecided.
     pub verdict: Verdict,

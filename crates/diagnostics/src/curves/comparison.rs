@@ -38,9 +38,9 @@ use crate::interval::Interval;
 /// 2. An interval is between percentiles of the latter, which are further out for few repetitions: by Student's quantile times
 ///    `√(R / (R − 1))` for R of them, as percentiles of a resampled mean are too narrow. A resampled mean is never beyond all
 ///    repetitions, so that an interval holds what it is of with a chance of at most `1 − 2^{1−R}`: fewer repetitions than the
-///    confidence needs, six at 0.95, are refused. At 0.95 over ten repetitions, of 400 generated runs, each measure of two power
-///    laws was held by 92 % or more of its intervals, those of jumpstart, slope and area by no more than 391 of 400; of six
-///    repetitions they hold a mean in 94 %.
+///    confidence needs, six at 0.95, are refused. At 0.95 over ten repetitions, of 400 generated runs, each measure of two
+///    power laws was held by 92 % or more of its intervals, those of jumpstart, slope and area by no more than 391 of 400;
+///    of six repetitions they hold a mean in 94 %.
 ///
 /// *What an interval is of.* The repetitions draw labelled rows from one pool, and score on the same held-out rows. An interval
 /// says how the measure changes with that draw, given this pool and these held-out rows; it leaves out how it would with
@@ -62,8 +62,8 @@ use crate::interval::Interval;
 /// # Errors
 ///
 /// [`TransferError::Unsupported`] for curves of two metrics, [`TransferError::TooFewRows`] for fewer than two sizes that both
-/// have, or fewer repetitions R than `1 − 2^{1−R} ≥ confidence` needs, [`TransferError::LengthMismatch`] for curves of different
-/// numbers of repetitions, [`TransferError::InvalidParameter`].
+/// have, or fewer repetitions R than `1 − 2^{1−R} ≥ confidence` needs, [`TransferError::LengthMismatch`] for curves of
+/// different numbers of repetitions, [`TransferError::InvalidParameter`].
 ///
 /// # Example
 ///

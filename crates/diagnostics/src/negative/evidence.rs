@@ -13,8 +13,8 @@ use super::losses::{PairedLosses, distance};
 /// The gain of a method over a baseline by cross-validation on the labelled target rows.
 ///
 /// *When.* Some target labels are known and the question is whether to transfer at all: the evidence of
-/// [`TransferGate`](super::TransferGate). Both fits see the source and all target rows; of the target's labels, those of the fold are taken
-/// away and predicted.
+/// [`TransferGate`](super::TransferGate). Both fits see the source and all target rows; of the target's labels, those of
+/// the fold are taken away and predicted.
 ///
 /// # Formula
 ///
@@ -29,10 +29,10 @@ use super::losses::{PairedLosses, distance};
 /// $$s^2 = \frac{q^2}{n (n - 1)} \left( 2 + \sum_i \left( \frac{\ell_{0i}}{R_0^2} - \frac{\ell_{1i}}{R_1^2} \right)^2 \right), \qquad
 ///   q = \frac{\min(R_0, R_1)}{2 \max(R_0, R_1)}$$
 ///
-/// with squared errors `ℓ`; where one of both is always exact, there is none. The fits of `k` folds have most of their rows in common, so
-/// that their errors go together: `s²` is taken `1 + k / (k − 1)` times (Nadeau & Bengio's correction, for folds). It does not know that a fit on all
-/// labels is better than those on the folds, which helps a baseline without a source more: the gain leans towards transfer, the
-/// less the more folds.
+/// with squared errors `ℓ`; where one of both is always exact, there is none. The fits of `k` folds have most of their rows
+/// in common, so that their errors go together: `s²` is taken `1 + k / (k − 1)` times (Nadeau & Bengio's correction, for
+/// folds). It does not know that a fit on all labels is better than those on the folds, which helps a baseline without a
+/// source more: the gain leans towards transfer, the less the more folds.
 ///
 /// # Parameters
 ///
@@ -47,8 +47,8 @@ use super::losses::{PairedLosses, distance};
 ///
 /// # Source
 ///
-/// Nadeau, Bengio, *Inference for the generalization error*, Machine Learning 52, 2003, doi:10.1023/A:1024068626366, whose variance of the mean
-/// over `J` splits is `(1 / J + n_test / n_train) σ²` instead of `σ² / J`.
+/// Nadeau, Bengio, *Inference for the generalization error*, Machine Learning 52, 2003, doi:10.1023/A:1024068626366, whose
+/// variance of the mean over `J` splits is `(1 / J + n_test / n_train) σ²` instead of `σ² / J`.
 ///
 /// # Errors
 ///
@@ -253,8 +253,8 @@ impl TargetCrossValidation {
     }
 }
 
-/// The rows in the order in which they are dealt to the folds: shuffled, and class by class, or among those of like size, so that
-/// each fold has its share of all.
+/// The rows in the order in which they are dealt to the folds: shuffled, and class by class, or among those of like size,
+/// so that each fold has its share of all.
 fn dealt(labels: &Labels, n_folds: usize, seed: u64) -> Vec<usize> {
     let mut rng = seed::rng(seed);
     let mut order = rng.permutation(labels.len());

@@ -16,13 +16,14 @@ use super::rule::{Decision, GateRule, Weigher};
 /// # Steps
 ///
 /// The baseline is the method's own learner (logistic regression or, for values, ridge regression where it has none) fitted on
-/// the labelled target rows alone; where there are none, on the source. Both are fitted, [`GateRule`] decides, and the method answers where
-/// the decision is to transfer. Else the baseline does.
+/// the labelled target rows alone; where there are none, on the source. Both are fitted, [`GateRule`] decides, and the
+/// method answers where the decision is to transfer. Else the baseline does.
 ///
 /// Without labelled target rows there is no evidence: the verdict is undecided, and the baseline answers. A change
 /// of P(Y|X) cannot be seen there at all.
 ///
-/// The trace has the series `gate-gain`, `gate-deviation` (the belief) and `gate-open` (1 or 0) beside those of what was fitted.
+/// The trace has the series `gate-gain`, `gate-deviation` (the belief) and `gate-open` (1 or 0) beside those of what was
+/// fitted.
 ///
 /// # Cost
 ///

@@ -18,13 +18,14 @@ use crate::interval::check_confidence;
 /// # Steps
 ///
 /// 1. *What is at stake*: method and baseline are fitted on the whole problem. With `d` of `n` target rows without a label on
-///    which they disagree, `a = (d + 1) / (n + 2)`. The gain on these rows lies within `± d / n`, whatever their labels. Of values, `a` is the root
-///    mean squared difference of the predictions as a share of the larger error (with the error of the cross-validation), which bounds the
-///    gain in the same way. Without such rows, the rows of the folds stand for them.
+///    which they disagree, `a = (d + 1) / (n + 2)`. The gain on these rows lies within `± d / n`, whatever their labels. Of
+///    values, `a` is the root mean squared difference of the predictions as a share of the larger error (with the error of
+///    the cross-validation), which bounds the gain in the same way. Without such rows, the rows of the folds stand for
+///    them.
 /// 2. *Prior*: a gain is a share of what is at stake, `N(a m, (a t)²)` with `m ± t` of `prior`.
 /// 3. *Measurement*: [`TargetCrossValidation`], and the [`Belief`] after it.
-/// 4. *Verdict*: not to transfer, where a loss of more than `margin` is at least as likely as `caution`; to transfer, where any gain is at least
-///    as likely as `confidence`; else undecided.
+/// 4. *Verdict*: not to transfer, where a loss of more than `margin` is at least as likely as `caution`; to transfer, where
+///    any gain is at least as likely as `confidence`; else undecided.
 ///
 /// # Parameters
 ///

@@ -15,7 +15,7 @@ use translearn_diagnostics::advice::Adviser;
 use super::output::{complain, show};
 use crate::question::{Known, Question};
 use crate::report::{advice_text, write_advice};
-use crate::run::default_folder;
+use crate::run::workspace_target;
 use crate::spec::Output;
 
 /// What to transfer from one file to another, whether, and how.
@@ -61,7 +61,7 @@ pub(super) struct Arguments {
     /// Draws rows and folds.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Where the page goes [default: target/experiments/diagnose].
+    /// Where the page goes [default: target/diagnose].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -103,7 +103,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<ExitCode
     let folder = arguments
         .out
         .clone()
-        .unwrap_or_else(|| default_folder("diagnose"));
+        .unwrap_or_else(|| workspace_target().join("diagnose"));
     write_advice(&folder, &title, &advice)
         .with_context(|| format!("cannot write to `{}`", folder.display()))?;
     let page = folder.join("advice.html");

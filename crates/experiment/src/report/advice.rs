@@ -24,7 +24,7 @@ const MOST_COLUMNS: usize = 12;
 ///
 /// # Errors
 /// What the file system says.
-pub fn write_advice(folder: &Path, title: &str, advice: &Advice) -> io::Result<()> {
+pub(crate) fn write_advice(folder: &Path, title: &str, advice: &Advice) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let json = serde_json::to_string_pretty(advice)?;
     let mut environment = super::environment().map_err(io::Error::other)?;
@@ -43,7 +43,7 @@ pub fn write_advice(folder: &Path, title: &str, advice: &Advice) -> io::Result<(
 }
 
 /// Advice for a terminal: the tests, the methods, and the reasons.
-pub fn advice_text(title: &str, advice: &Advice) -> String {
+pub(crate) fn advice_text(title: &str, advice: &Advice) -> String {
     let view = View::new(title, advice);
     let mut text = format!("{}\n{}\n\n", view.title, view.facts);
     let table = |head: &[&str]| vec![head.iter().map(|&cell| cell.to_owned()).collect::<Vec<_>>()];

@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod diagnose;
 mod features;
 mod list;
 mod relate;
