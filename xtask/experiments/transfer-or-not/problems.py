@@ -11,7 +11,7 @@ Each comes without labelled target rows, with 5 of a class, and with more: 50 of
     python3 problems.py
 """
 
-from itertools import permutations
+from itertools import combinations, permutations
 from pathlib import Path
 
 LEVELS = ["no labels", "5 a class", "more"]
@@ -38,7 +38,7 @@ class Problems:
         self.tasks = []
         self.counts = {}
 
-    def add(self, side, kind, name, source, target, *, steps=(), share=None, sizes=("count = 300", "count = 800"), more=50):
+    def add(self, side, kind, name, source, target, *, steps=(), share=None, sizes=("count = 300", "count = 800"), more=50, extra=()):
         """A problem at each level; `share` of the source's labels is dealt out anew."""
         self.counts[side, kind] = self.counts.get((side, kind), 0) + 1
         for level, per_class in zip(LEVELS, (None, 5, more)):
@@ -61,7 +61,7 @@ class Problems:
                 lines.append(f"corrupt_source = {{ labels = {share} }}")
             if steps:
                 lines.append("preprocess = [" + ", ".join(f'"{step}"' for step in steps) + "]")
-            self.tasks.append("\n".join(lines))
+            self.tasks.append("\n".join([*lines, *extra]))
 
     def real(self, side, name, source, target, shares=(), **keys):
         """A natural problem and its corrupted forms."""
@@ -140,6 +140,21 @@ def testing(problems):
     for source, target in permutations(["maths", "portuguese"]):
         problems.real("test", f"{source}→{target}", part("student-performance", source, grades[source]),
                       part("student-performance", target, grades[target]), (1.0,), steps=("zscore-per-domain",), sizes=("count = 300", None))
+    # As in the paper of TrAdaBoost: each class is made of other groups in the source than in the target.
+    news = {
+        "rec": (["rec.autos", "rec.motorcycles"], ["rec.sport.baseball", "rec.sport.hockey"]),
+        "talk": (["talk.politics.guns", "talk.politics.misc"], ["talk.religion.misc", "talk.politics.mideast"]),
+        "sci": (["sci.crypt", "sci.electronics"], ["sci.med", "sci.space"]),
+        "comp": (["comp.graphics", "comp.os.ms-windows.misc"], ["comp.sys.ibm.pc.hardware", "comp.windows.x"]),
+    }
+    for place, (one, other) in enumerate(combinations(news, 2)):
+        for turn in range(2):
+            old, new = ({name: news[name][side] for name in (one, other)} for side in (turn, 1 - turn))
+            problems.real(
+                "test", f"{one} or {other}, {'back' if turn else 'there'}", part("20news-bydate", classes=old),
+                part("20news-bydate", classes=new), (1.0,) if (place, turn) == (0, 0) else (),
+                extra=('kind = "text"', 'text = { stop_words = "english", min_df = 100, max_df = 0.5, fit_on = "both" }'),
+            )
     for draw, target in enumerate([[1, 1], [1, 2], [1, 4], [1, 9], [4, 1], [9, 1]]):
         for separation in [1.0, 2.0]:
             generator = drawn("label-shift", 60 + draw, n_features=4, target_shares=target, separation=separation)

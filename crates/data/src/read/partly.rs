@@ -108,7 +108,6 @@ fn known(cells: Cells) -> (Vec<usize>, Option<RawLabels>) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 mod tests {
     use super::*;
 

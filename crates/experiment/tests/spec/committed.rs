@@ -64,7 +64,7 @@ fn all_are_understood() {
         ("quickstart", 3 * (2 * 51 + 32)),
         ("simulated-shifts", 4 + 4 * 32),
         // Nine methods, in the open and behind gates, and two baselines where there are labels.
-        ("transfer-or-not", 127 * (18 + 2 * 19)),
+        ("transfer-or-not", 140 * (18 + 2 * 19)),
     ];
     if cfg!(feature = "deep") {
         expected.extend([
