@@ -158,7 +158,7 @@ impl Adviser {
             methods,
             reasons: Vec::new(),
         };
-        advice.reasons = reasons::of(&advice, self.level);
+        advice.reasons = reasons::of(&advice, &self.rule, self.level);
         Ok(advice)
     }
 

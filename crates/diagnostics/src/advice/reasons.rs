@@ -2,15 +2,15 @@
 
 use translearn_core::{Finding, Scenario};
 
-use super::{Advice, MethodAdvice, ShiftKind};
-use crate::negative::{Decision, Verdict};
+use super::{Advice, ShiftKind};
+use crate::negative::{GateRule, Verdict};
 
 /// Why, from what the problem is to what to do.
-pub(super) fn of(advice: &Advice, level: f64) -> Vec<String> {
+pub(super) fn of(advice: &Advice, rule: &GateRule, level: f64) -> Vec<String> {
     let mut reasons = vec![scenario(&advice.scenario)];
     reasons.extend(shift(advice, level));
     reasons.extend(labels(advice));
-    reasons.extend(methods(advice));
+    reasons.extend(methods(advice, rule));
     reasons.push(choice(advice));
     reasons
 }
@@ -22,25 +22,24 @@ fn scenario(scenario: &Scenario) -> String {
         ("the classes", &scenario.label_space),
         ("P(Y | X)", &scenario.conditional),
     ];
-    let of = |finding: Finding| -> Vec<&str> {
+    let sentence = |finding: Finding, words: &str| {
         let found = differences.iter();
         let found = found.filter(|(_, difference)| difference.finding == finding);
-        found.map(|(name, _)| *name).collect()
+        let names: Vec<&str> = found.map(|(name, _)| *name).collect();
+        (!names.is_empty()).then(|| format!("{words} {}.", list(&names)))
     };
-    let sentence = |finding, words: &str| {
-        let names = of(finding);
-        (!names.is_empty()).then(|| format!("{}: {words}.", list(&names)))
-    };
-    let sentences = [
-        sentence(Finding::Differs, "differ between source and target"),
-        sentence(Finding::NotShown, "no difference was shown"),
-        sentence(Finding::Undecidable, "nothing at hand can tell"),
-    ];
-    let sentences: Vec<String> = sentences.into_iter().flatten().collect();
+    let sentences: Vec<String> = [
+        sentence(Finding::Differs, "Source and target differ in"),
+        sentence(Finding::NotShown, "No difference was shown in"),
+        sentence(Finding::Undecidable, "Nothing at hand can tell of"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     if sentences.is_empty() {
         "Source and target do not differ in any way that was looked at.".to_owned()
     } else {
-        capital(&sentences.join(" "))
+        sentences.join(" ")
     }
 }
 
@@ -81,38 +80,41 @@ fn labels(advice: &Advice) -> Option<String> {
     })
 }
 
-fn methods(advice: &Advice) -> Vec<String> {
-    let of = |verdict: Verdict| -> Vec<(&MethodAdvice, &Decision)> {
+fn methods(advice: &Advice, rule: &GateRule) -> Vec<String> {
+    let of = |verdict: Verdict| {
         let judged = advice.methods.iter();
         let judged = judged.filter_map(|method| Some((method, method.decision.as_ref()?)));
         judged
-            .filter(|(_, decision)| decision.verdict == verdict)
-            .collect()
+            .filter(move |(_, decision)| decision.evidence.is_some() && decision.verdict == verdict)
+            .map(|(method, decision)| {
+                format!("{} ({})", method.name, gain(advice, decision.belief.gain))
+            })
+            .collect::<Vec<String>>()
     };
-    let named = |methods: &[(&MethodAdvice, &Decision)]| {
-        let names: Vec<String> = methods
-            .iter()
-            .map(|(method, decision)| format!("{} ({})", method.name, points(decision.belief.gain)))
-            .collect();
-        list(&names)
-    };
-    let mut sentences = Vec::new();
-    for (verdict, words) in [
+    let mut sentences: Vec<String> = [
         (
             Verdict::Transfer,
             "Judging by the labelled target rows, these gain",
         ),
         (Verdict::Undecided, "The labels at hand do not decide about"),
         (Verdict::DoNotTransfer, "These would rather lose"),
-    ] {
-        let methods = of(verdict);
-        let measured = methods
-            .iter()
-            .any(|(_, decision)| decision.evidence.is_some());
-        if measured {
-            sentences.push(format!("{words}: {}.", named(&methods)));
-        }
+    ]
+    .into_iter()
+    .map(|(verdict, words)| (words, of(verdict)))
+    .filter(|(_, names)| !names.is_empty())
+    .map(|(words, names)| format!("{words}: {}.", list(&names)))
+    .collect();
+    if !sentences.is_empty() {
+        sentences.insert(0, rule.in_words());
     }
+    let refused = advice.methods.iter().filter_map(|method| {
+        Some(format!(
+            "Not judged: {}, for {}.",
+            method.name,
+            method.obstacle.as_ref()?
+        ))
+    });
+    sentences.extend(refused);
     sentences
 }
 
@@ -123,10 +125,10 @@ fn choice(advice: &Advice) -> String {
             format!(
                 "Use `{}`: a gain of {} over `{}` is expected (95 % between {} and {}).",
                 advice.choice,
-                points(belief.gain),
+                gain(advice, belief.gain),
                 advice.baseline,
-                points(interval.low),
-                points(interval.high)
+                gain(advice, interval.low),
+                gain(advice, interval.high)
             )
         }
         None if advice.verdict == Verdict::DoNotTransfer => {
@@ -139,9 +141,14 @@ fn choice(advice: &Advice) -> String {
     }
 }
 
-/// A gain in points: hundredths of an accuracy, or of the larger error.
-fn points(gain: f64) -> String {
-    format!("{:+.1} points", 100.0 * gain)
+/// A gain in points of accuracy, or in hundredths of the larger error.
+fn gain(advice: &Advice, gain: f64) -> String {
+    let unit = if advice.facts.n_classes.is_some() {
+        "points"
+    } else {
+        "% of the error"
+    };
+    format!("{:+.1} {unit}", 100.0 * gain)
 }
 
 fn list<T: AsRef<str>>(names: &[T]) -> String {

@@ -55,8 +55,8 @@ fn p_value(advice: &Advice, kind: ShiftKind) -> f64 {
 
 #[test]
 fn a_good_source_is_used() {
-    // Twelve labels tell little of thirty columns.
-    let advice = of(&of_columns(30, 12, false, 0.0, 1));
+    // Twenty labels tell little of thirty columns.
+    let advice = of(&of_columns(30, 20, false, 0.0, 7));
     assert_eq!(advice.verdict, Verdict::Transfer, "{:#?}", advice.reasons);
     let first = &advice.methods[0];
     assert_eq!(advice.choice, first.name);
@@ -64,6 +64,12 @@ fn a_good_source_is_used() {
     assert_eq!(first.decision.as_ref().unwrap().belief, belief);
     assert!(belief.gain > 0.0);
     assert!(p_value(&advice, ShiftKind::Features) > 0.05);
+    assert!(
+        advice
+            .reasons
+            .iter()
+            .any(|reason| reason.contains("at least 65 % likely"))
+    );
     assert!(advice.reasons.last().unwrap().contains(&advice.choice));
 }
 

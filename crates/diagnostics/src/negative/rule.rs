@@ -235,6 +235,16 @@ impl<'a> Weigher<'a> {
 }
 
 impl GateRule {
+    /// When a method is to be used, in a sentence.
+    pub(crate) fn in_words(&self) -> String {
+        format!(
+            "A method is to be used where a gain is at least {:.0} % likely, and not to be where a loss of more than {:.1} % is at least {:.0} % likely; between, it is undecided.",
+            100.0 * self.confidence,
+            100.0 * self.margin,
+            100.0 * self.caution
+        )
+    }
+
     /// What follows from a belief.
     pub fn verdict(&self, belief: Belief) -> Verdict {
         if belief.chance_of_less(-self.margin) >= self.caution {

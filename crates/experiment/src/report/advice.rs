@@ -59,11 +59,12 @@ pub(crate) fn advice_text(title: &str, advice: &Advice) -> String {
     }));
     text.push_str(&align(&shifts));
     text.push('\n');
+    let gain = format!("Gain ({})", view.gain);
     let mut methods = table(&[
         "Method",
         "verdict",
         &view.score,
-        "Gain",
+        &gain,
         "95 % interval",
         "At stake",
     ]);
@@ -81,7 +82,7 @@ pub(crate) fn advice_text(title: &str, advice: &Advice) -> String {
     text.push_str(&align(&methods));
     text.push('\n');
     for reason in &view.reasons {
-        let _ = writeln!(text, "{reason}");
+        let _ = writeln!(text, "{}", reason.join("`"));
     }
     text
 }
@@ -92,7 +93,9 @@ struct View {
     title: String,
     facts: String,
     verdict: Word,
-    reasons: Vec<String>,
+    /// Each cut at its backticks, so that every second piece is a name.
+    reasons: Vec<Vec<String>>,
+    gain: &'static str,
     shifts: Vec<ShiftView>,
     columns: Option<FigureSvg>,
     hidden_columns: usize,
@@ -160,7 +163,12 @@ impl View {
                 facts.n_source, facts.n_target, facts.n_labelled, facts.n_features
             ),
             verdict: word(advice.verdict),
-            reasons: advice.reasons.iter().map(|reason| clean(reason)).collect(),
+            reasons: advice
+                .reasons
+                .iter()
+                .map(|reason| clean(reason).split('`').map(str::to_owned).collect())
+                .collect(),
+            gain: scale.gain,
             shifts: advice.shifts.iter().map(shift).collect(),
             columns: (shown > 0).then(|| columns(advice, shown)),
             hidden_columns: advice.drivers.len() - shown,
@@ -177,6 +185,7 @@ impl View {
 /// How scores are written.
 struct Scale {
     title: &'static str,
+    gain: &'static str,
     metric: &'static str,
     format: Format,
 }
@@ -197,6 +206,11 @@ impl Scale {
                 "Accuracy (%)"
             } else {
                 "RMSE"
+            },
+            gain: if metric == "accuracy" {
+                "points"
+            } else {
+                "% of the error"
             },
             metric,
             format: Format::of(metric, scores),
@@ -332,7 +346,7 @@ fn gains(advice: &Advice, scale: &Scale) -> FigureSvg {
         rows,
         lines: baseline.into_iter().collect(),
         level_axis: format!("{} by cross-validation", scale.format.label(scale.metric)),
-        gain_axis: "gain that is believed (points)".to_owned(),
+        gain_axis: format!("gain that is believed ({})", scale.gain),
         level_format: scale.format,
         gain_format: Format::of("accuracy", std::iter::empty()),
         alt: "Score of each method by cross-validation on the labelled target rows, and the gain that is believed with its 95 % interval; the numbers are in the table.".to_owned(),
