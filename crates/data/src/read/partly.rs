@@ -32,7 +32,7 @@ pub struct PartlyLabelled {
 /// ```
 ///
 /// # Errors
-/// As [`file`].
+/// As [`file()`].
 pub fn partly_labelled(path: &Path, options: &ReadOptions) -> Result<PartlyLabelled, DataError> {
     let unlabelled = ReadOptions {
         label: None,
