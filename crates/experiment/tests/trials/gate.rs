@@ -115,6 +115,28 @@ fn a_gated_baseline_is_a_method() {
     assert!(row("pooled").gain.unwrap() < -0.1);
 }
 
+/// A task counts in every group that it names, and in the sum of all.
+#[test]
+fn groups_are_a_name_or_a_list() {
+    let names = |group: &str| {
+        let more = format!("labelled = {{ per_class = 10 }}\n{group}");
+        let (plan, trials) = trials(180.0, &more);
+        let summary = summary::summarise(&plan, &run(&trials));
+        let of = |gates: &summary::GateSummary| (gates.group.clone(), gates.audit.n_called);
+        summary.gates.iter().map(of).collect::<Vec<_>>()
+    };
+    let named = |name: &str| (Some(name.to_owned()), 1);
+    assert_eq!(names(""), [(None, 1)]);
+    assert_eq!(names("group = 'real'"), [named("real"), named("all")]);
+    assert_eq!(
+        names("group = ['real', 'few']"),
+        [named("real"), named("few"), named("all")]
+    );
+    let text = "schema = 1\nname = 'x'\n[[task]]\nname = 't'\ngroup = 3\n";
+    let error = Spec::parse(text, Path::new("x.toml"), &registry()).unwrap_err();
+    assert_eq!(error.line, Some(5), "{error}");
+}
+
 /// Values that are all alike are told exactly: nothing can be measured, and the record says so and can be read.
 #[test]
 fn a_record_without_a_standard_error_can_be_read() {
