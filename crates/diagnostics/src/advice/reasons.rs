@@ -1,13 +1,13 @@
 //! Advice in sentences.
 
-use translearn_core::{Finding, Scenario};
+use translearn_core::Finding;
 
 use super::{Advice, ShiftKind};
 use crate::negative::{GateRule, Verdict};
 
 /// Why, from what the problem is to what to do.
 pub(super) fn of(advice: &Advice, rule: &GateRule, level: f64) -> Vec<String> {
-    let mut reasons = vec![scenario(&advice.scenario)];
+    let mut reasons = vec![scenario(advice, level)];
     reasons.extend(shift(advice, level));
     reasons.extend(labels(advice));
     reasons.extend(methods(advice, rule));
@@ -15,7 +15,18 @@ pub(super) fn of(advice: &Advice, rule: &GateRule, level: f64) -> Vec<String> {
     reasons
 }
 
-fn scenario(scenario: &Scenario) -> String {
+fn scenario(advice: &Advice, level: f64) -> String {
+    let scenario = &advice.scenario;
+    let rejects = |kinds: &[ShiftKind]| {
+        let mut findings = advice.shifts.iter();
+        findings.any(|finding| kinds.contains(&finding.kind) && finding.rejects(level))
+    };
+    // One of the tests of shift may see what the scenario's does not.
+    let is_seen = |name: &str| match name {
+        "P(X)" => rejects(&[ShiftKind::Features, ShiftKind::Separable]),
+        "P(Y | X)" => rejects(&[ShiftKind::Conditional]),
+        _ => false,
+    };
     let differences = [
         ("the features", &scenario.feature_space),
         ("P(X)", &scenario.marginal),
@@ -24,7 +35,9 @@ fn scenario(scenario: &Scenario) -> String {
     ];
     let sentence = |finding: Finding, words: &str| {
         let found = differences.iter();
-        let found = found.filter(|(_, difference)| difference.finding == finding);
+        let found = found.filter(|(name, difference)| {
+            difference.finding == finding && !(finding == Finding::NotShown && is_seen(name))
+        });
         let names: Vec<&str> = found.map(|(name, _)| *name).collect();
         (!names.is_empty()).then(|| format!("{words} {}.", list(&names)))
     };
@@ -97,7 +110,7 @@ fn methods(advice: &Advice, rule: &GateRule) -> Vec<String> {
             "Judging by the labelled target rows, these gain",
         ),
         (Verdict::Undecided, "The labels at hand do not decide about"),
-        (Verdict::DoNotTransfer, "These would rather lose"),
+        (Verdict::DoNotTransfer, "With these a loss is too likely"),
     ]
     .into_iter()
     .map(|(verdict, words)| (words, of(verdict)))
@@ -109,7 +122,7 @@ fn methods(advice: &Advice, rule: &GateRule) -> Vec<String> {
     }
     let refused = advice.methods.iter().filter_map(|method| {
         Some(format!(
-            "Not judged: {}, for {}.",
+            "`{}` was not judged: {}.",
             method.name,
             method.obstacle.as_ref()?
         ))
