@@ -294,7 +294,9 @@ fn conditional(problem: &TransferProblem, seed: u64) -> Result<Difference, Trans
             "P(Y | X) of the target needs labelled target rows; there are none",
         ));
     };
-    let source = problem.source()?;
+    let Ok(source) = problem.source() else {
+        return Ok(missing("no source row has a label"));
+    };
     if source.labels.len() < 2 {
         return Ok(missing("the source has a single labelled row"));
     }

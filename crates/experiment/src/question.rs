@@ -70,17 +70,15 @@ impl Question {
                 why: "to learn from",
             });
         };
-        let (space, labels, known) = self.labels(&labels, target.labels.as_ref())?;
-        let known = known
-            .map(|known| self.seen(&target.rows, &known))
-            .transpose()?;
+        let (rows, known) = self.seen(&target, &names[1])?;
+        let (space, labels, known) = self.labels(&labels, known.as_ref())?;
         let (source, target, columns) =
             encode(&source, &target.features, &self.target).map_err(data("the files"))?;
         let (_, sources, target) = Pipeline::from(self.preprocess.clone())
             .fit_transform(&[&source], &target)
             .map_err(data("preprocessing"))?;
         let task = match known {
-            Some((rows, known)) => Task::partly_labelled(space.clone(), rows, known),
+            Some(known) => Task::partly_labelled(space.clone(), rows, known),
             None => Task::unlabelled(space.clone()),
         };
         let domain = |name: &str, features: Features| Domain {
@@ -108,7 +106,10 @@ impl Question {
             label: None,
             ..self.options.clone()
         };
-        let found = found.or_else(|_| read::partly_labelled(&self.target, &unlabelled))?;
+        let found = match found {
+            Err(DataError::Missing { .. }) => read::partly_labelled(&self.target, &unlabelled)?,
+            found => found?,
+        };
         Ok(PartlyLabelled {
             labels: None,
             ..found
@@ -142,15 +143,34 @@ impl Question {
         })
     }
 
-    /// Of the rows with a label, those that are seen.
-    fn seen(&self, rows: &[usize], known: &Labels) -> Result<(Vec<usize>, Labels), PrepareError> {
-        let Known::Count(count) = self.known else {
-            return Ok((rows.to_vec(), known.clone()));
+    /// Of the rows with a label, those that are seen, and their labels: no other label has a part in anything.
+    fn seen(
+        &self,
+        target: &PartlyLabelled,
+        name: &str,
+    ) -> Result<(Vec<usize>, Option<RawLabels>), PrepareError> {
+        let (Known::Count(count), labels) = (self.known, &target.labels) else {
+            return Ok((target.rows.clone(), target.labels.clone()));
         };
+        let Some(labels) = labels else {
+            return Err(PrepareError::NoLabels {
+                part: name.to_owned(),
+                why: "to draw `target-labels` from",
+            });
+        };
+        let (_, alike, _) = self.labels(labels, None)?;
         let seed = seed::derive(self.seed, &["labelled"]);
-        let drawn = draw_rows("target-labels", Draw::Count(count), known, seed)?;
-        let rows = drawn.iter().map(|&place| rows[place]).collect();
-        Ok((rows, known.select(&drawn)))
+        let drawn = draw_rows("target-labels", Draw::Count(count), &alike, seed)?;
+        let rows = drawn.iter().map(|&place| target.rows[place]).collect();
+        let labels = match labels {
+            RawLabels::Names(names) => {
+                RawLabels::Names(drawn.iter().map(|&place| names[place].clone()).collect())
+            }
+            RawLabels::Numbers(numbers) => {
+                RawLabels::Numbers(drawn.iter().map(|&place| numbers[place]).collect())
+            }
+        };
+        Ok((rows, Some(labels)))
     }
 }
 

@@ -17,8 +17,8 @@ pub struct PartlyLabelled {
     pub labels: Option<RawLabels>,
 }
 
-/// Reads a file in which the label may be missing: in cells of a table's label column, which are empty or say so, in the
-/// whole table, or in a format that has no cells.
+/// Reads a file in which the label may be missing: cells of a table's label column that are empty or say so, or the column
+/// itself. Other formats have an array of labels, of all rows, where `label` is given.
 ///
 /// ```
 /// use translearn_data::{RawLabels, read::{ReadOptions, partly_labelled}};

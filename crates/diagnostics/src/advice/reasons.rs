@@ -7,7 +7,7 @@ use crate::negative::{GateRule, Verdict};
 
 /// Why, from what the problem is to what to do.
 pub(super) fn of(advice: &Advice, rule: &GateRule, level: f64) -> Vec<String> {
-    let mut reasons = vec![scenario(advice, level)];
+    let mut reasons: Vec<String> = scenario(advice, level).into_iter().collect();
     reasons.extend(shift(advice, level));
     reasons.extend(labels(advice));
     reasons.extend(methods(advice, rule));
@@ -15,7 +15,7 @@ pub(super) fn of(advice: &Advice, rule: &GateRule, level: f64) -> Vec<String> {
     reasons
 }
 
-fn scenario(advice: &Advice, level: f64) -> String {
+fn scenario(advice: &Advice, level: f64) -> Option<String> {
     let scenario = &advice.scenario;
     let rejects = |kinds: &[ShiftKind]| {
         let mut findings = advice.shifts.iter();
@@ -49,16 +49,23 @@ fn scenario(advice: &Advice, level: f64) -> String {
     .into_iter()
     .flatten()
     .collect();
-    if sentences.is_empty() {
-        "Source and target do not differ in any way that was looked at.".to_owned()
-    } else {
-        sentences.join(" ")
+    let is_shifted = advice.shifts.iter().any(|finding| finding.rejects(level));
+    match (sentences.is_empty(), is_shifted) {
+        (false, _) => Some(sentences.join(" ")),
+        (true, true) => None,
+        (true, false) => {
+            Some("Source and target do not differ in any way that was looked at.".to_owned())
+        }
     }
 }
 
 fn shift(advice: &Advice, level: f64) -> Option<String> {
     let found: Vec<String> = (advice.shifts.iter())
-        .filter(|finding| finding.rejects(level) && finding.kind != ShiftKind::Features)
+        .filter(|finding| {
+            let is_said = finding.kind == ShiftKind::Features
+                && advice.scenario.marginal.finding == Finding::Differs;
+            finding.rejects(level) && !is_said
+        })
         .filter_map(|finding| {
             let result = finding.result.as_ref()?;
             let title = finding.kind.title();
@@ -119,6 +126,16 @@ fn methods(advice: &Advice, rule: &GateRule) -> Vec<String> {
     .collect();
     if !sentences.is_empty() {
         sentences.insert(0, rule.in_words());
+    }
+    if advice.facts.n_labelled > 0 {
+        let mut obstacles: Vec<&str> = Vec::new();
+        for method in &advice.methods {
+            let decision = method.decision.as_ref();
+            let obstacle = decision.and_then(|decision| decision.obstacle.as_deref());
+            obstacles.extend(obstacle.filter(|obstacle| !obstacles.contains(obstacle)));
+        }
+        let said = obstacles.into_iter();
+        sentences.extend(said.map(|obstacle| format!("No gain could be measured: {obstacle}.")));
     }
     let refused = advice.methods.iter().filter_map(|method| {
         Some(format!(

@@ -72,7 +72,7 @@ use super::losses::{PairedLosses, distance};
 /// let evidence = TargetCrossValidation::default()
 ///     .evidence(&problem, &TargetOnly::params(), &SourceOnly::params(), 0)?;
 /// assert_eq!(evidence.method_score, 0.0);
-/// assert!(evidence.gain < -0.8 && evidence.standard_error.is_some_and(|error| error < 0.1));
+/// assert!(evidence.gain < -0.8 && evidence.standard_error.is_some_and(|error| error < 0.2));
 /// # Ok::<(), translearn_core::TransferError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -208,8 +208,7 @@ impl TargetCrossValidation {
         Ok((1..n_columns).map(evidence).collect())
     }
 
-    /// The folds of each repetition.
-    fn folds(&self, problem: &TransferProblem, seed: u64) -> Result<Vec<Vec<Fold>>, TransferError> {
+    pub(super) fn check(&self) -> Result<(), TransferError> {
         for (name, value, least) in [
             ("n_folds", self.n_folds, 2),
             ("n_repeats", self.n_repeats, 1),
@@ -222,6 +221,12 @@ impl TargetCrossValidation {
                 });
             }
         }
+        Ok(())
+    }
+
+    /// The folds of each repetition.
+    fn folds(&self, problem: &TransferProblem, seed: u64) -> Result<Vec<Vec<Fold>>, TransferError> {
+        self.check()?;
         let labels = &problem.target_task().labels;
         let n = labels.len();
         if n < 2 {

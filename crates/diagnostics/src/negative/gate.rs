@@ -2,8 +2,8 @@
 
 use translearn_classical::{SourceOnly, TargetOnly};
 use translearn_core::{
-    AcceptsTarget, BaseLearner, Fitted, MethodInfo, TransferError, TransferMethod, TransferProblem,
-    params::ParamMap,
+    AcceptsTarget, BaseLearner, Fitted, Labels, MethodInfo, TransferError, TransferMethod,
+    TransferProblem, params::ParamMap,
 };
 use translearn_learners::{Logistic, Ridge};
 
@@ -16,7 +16,7 @@ use super::rule::{Decision, GateRule, Weigher};
 /// # Steps
 ///
 /// The baseline is the method's own learner (logistic regression or, for values, ridge regression where it has none) fitted on
-/// the labelled target rows alone; where there are none, on the source. Both are fitted, [`GateRule`] decides, and the
+/// the labelled target rows alone; where there are none, or of one class alone, on the source. Both are fitted, [`GateRule`] decides, and the
 /// method answers where the decision is to transfer. Else the baseline does.
 ///
 /// Without labelled target rows there is no evidence: the verdict is undecided, and the baseline answers. A change
@@ -153,12 +153,16 @@ pub(crate) fn default_learner(problem: &TransferProblem) -> BaseLearner {
     }
 }
 
-/// A learner on the labelled target rows alone, or on the source where there are none.
+/// A learner on the labelled target rows alone, or on the source where there are none, or of one class alone.
 pub(crate) fn no_transfer(
     learner: BaseLearner,
     problem: &TransferProblem,
 ) -> Box<dyn TransferMethod> {
-    if problem.target_labelled().is_some() {
+    let can_teach = match &problem.target_task().labels {
+        Labels::Classes(codes) => codes.iter().any(|code| *code != codes[0]),
+        Labels::Values(values) => !values.is_empty(),
+    };
+    if can_teach {
         Box::new(TargetOnly::params().learner(learner))
     } else {
         Box::new(SourceOnly::params().learner(learner))

@@ -85,8 +85,8 @@ pub struct Decision {
     pub belief: Belief,
     /// What was measured; `None` where nothing could be.
     pub evidence: Option<Evidence>,
-    /// How far the predictions of method and baseline are apart on target rows without a label: no gain or loss is larger.
-    /// `None` where it cannot be told.
+    /// How far the predictions of method and baseline are apart on target rows without a label (see [`GateRule`]), which is
+    /// about as much as can be gained or lost; `None` where it cannot be told.
     pub at_stake: Option<f64>,
     /// Why nothing was measured.
     pub obstacle: Option<String>,
@@ -249,7 +249,7 @@ impl GateRule {
     pub fn verdict(&self, belief: Belief) -> Verdict {
         if belief.chance_of_less(-self.margin) >= self.caution {
             Verdict::DoNotTransfer
-        } else if belief.chance_of_less(0.0) <= 1.0 - self.confidence {
+        } else if belief.gain > 0.0 && belief.chance_of_less(0.0) <= 1.0 - self.confidence {
             Verdict::Transfer
         } else {
             Verdict::Undecided
@@ -258,6 +258,7 @@ impl GateRule {
 
     fn check(&self) -> Result<(), TransferError> {
         self.prior.check()?;
+        self.validation.check()?;
         check_confidence(self.confidence)?;
         let invalid = |name: &str, value: f64, range: &str| {
             Err(TransferError::InvalidParameter {

@@ -112,7 +112,37 @@ fn labels_can_be_few_or_none() {
         .map(|line| format!("{}\n", line.rsplit_once(',').unwrap().0))
         .collect();
     fs::write(lab.path("new.csv"), bare).unwrap();
+    let line = [
+        "diagnose",
+        "--source",
+        "old.csv",
+        "--target",
+        "new.csv",
+        "--label",
+        "kind",
+        "--target-labels",
+        "3",
+    ];
+    let done = lab.run(&line);
+    assert_eq!(done.code, Some(2));
+    assert!(done.stderr.contains("has no labels"), "{}", done.stderr);
     assert_eq!(diagnose(&lab, &[]).advice["facts"]["n_labelled"], 0);
+}
+
+/// One label, or labels of one class alone, teach nothing: the source does, and the reason is said.
+#[test]
+fn labels_of_one_class_are_too_few() {
+    let lab = lab();
+    fs::write(lab.path("old.csv"), table(120, false, 0.0, 1)).unwrap();
+    fs::write(lab.path("new.csv"), table(100, false, 0.0, 2)).unwrap();
+    let found = diagnose(&lab, &["--target-labels", "1"]);
+    assert_eq!(found.advice["choice"], "source-only");
+    assert_eq!(found.advice["verdict"], "undecided");
+    assert!(
+        found.stdout.contains("No gain could be measured"),
+        "{}",
+        found.stdout
+    );
 }
 
 #[test]

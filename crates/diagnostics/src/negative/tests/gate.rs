@@ -138,6 +138,21 @@ fn the_rule_is_what_it_says() {
     }
 }
 
+/// What is the baseline itself gains nothing.
+#[test]
+fn nothing_at_stake_is_no_transfer() {
+    let rule = GateRule::default();
+    let nothing = Belief {
+        gain: 0.0,
+        deviation: 0.0,
+    };
+    assert_eq!(rule.verdict(nothing), Verdict::Undecided);
+    let sure = |gain: f64| rule.verdict(Belief { gain, ..nothing });
+    assert_eq!(sure(0.02), Verdict::Transfer);
+    assert_eq!(sure(-0.02), Verdict::DoNotTransfer);
+    assert_eq!(sure(-0.005), Verdict::Undecided);
+}
+
 #[test]
 fn without_labels_the_gate_is_undecided() {
     let (with, _) = problem(0.0, 8, 1);
