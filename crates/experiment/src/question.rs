@@ -8,7 +8,7 @@ use translearn_data::preprocess::{Pipeline, Step};
 use translearn_data::read::{self, PartlyLabelled, ReadOptions};
 use translearn_data::{DataError, RawFeatures, RawLabels, RawSample};
 
-use crate::prepare::{PrepareError, draw_rows};
+use crate::prepare::{PrepareError, draw_rows, kind};
 use crate::spec::{Draw, Output};
 
 /// Two files and what is to be known of them.
@@ -193,19 +193,12 @@ fn encode(
                 names,
             ))
         }
-        _ => {
-            let kind = |features: &RawFeatures| match features {
-                RawFeatures::Matrix(_) => "a matrix",
-                RawFeatures::Table(_) => "a table",
-                RawFeatures::Texts(_) => "texts",
-            };
-            Err(DataError::Mismatch {
-                path: path.to_owned(),
-                left: format!("the source is {}", kind(source)),
-                right: format!("the target is {}", kind(target)),
-                advice: "bring both to one format, a table or a matrix".to_owned(),
-            })
-        }
+        _ => Err(DataError::Mismatch {
+            path: path.to_owned(),
+            left: format!("the source is {}", kind(source)),
+            right: format!("the target is {}", kind(target)),
+            advice: "bring both to one format, a table or a matrix".to_owned(),
+        }),
     }
 }
 

@@ -261,7 +261,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn steps_towards_one_climb_and_end_where_another_would_not_halve_the_gap(
+        fn steps_towards_one_climb_and_leave_the_optimum_as_it_is(
             n in 1usize..40, k in 1usize..12, sharpness in 0.5f64..30.0, seed in 0u64..1000,
         ) {
             let mut rng = seed::rng(seed);

@@ -9,8 +9,9 @@
 //! | is the task unrelated, or does the method fail to use the relation? | [`Causes`] |
 //!
 //! Gains are over the *baseline*: the same learner on the labelled target rows alone, or on the source where no target row
-//! has a label. Of classes a gain is a difference of accuracies; of values, the difference of two root mean squared errors
-//! as a share of the larger one. A loss is a negative gain.
+//! has a label or (of a gate and an advice) all that have one are of one class. Of classes a gain is a difference of
+//! accuracies; of values, the difference of two root mean squared errors as a share of the larger one. A loss is a negative
+//! gain.
 
 mod audit;
 mod belief;

@@ -37,7 +37,8 @@ use crate::interval::check_confidence;
 /// | `confidence` | 0.65 | [0.5, 1) | how likely a gain has to be |
 /// | `validation` | 5 folds, 3 repetitions | | how the gain is measured |
 ///
-/// The prior and the two chances were chosen on the problems for tuning of the experiment `transfer-or-not`.
+/// The prior and the two chances were chosen on the problems for tuning of the experiment `transfer-or-not`;
+/// `docs/transfer-or-not.md` of the repository tells how often the rule is right on others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GateRule {

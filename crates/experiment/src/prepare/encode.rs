@@ -100,7 +100,8 @@ fn as_texts(features: &RawFeatures) -> Option<&[String]> {
     }
 }
 
-fn kind(features: &RawFeatures) -> &'static str {
+/// What features are, in words.
+pub(crate) fn kind(features: &RawFeatures) -> &'static str {
     match features {
         RawFeatures::Matrix(_) => "a matrix",
         RawFeatures::Table(_) => "a table",

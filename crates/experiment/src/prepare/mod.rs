@@ -27,6 +27,7 @@ use translearn_data::DataError;
 pub use cache::TaskCache;
 pub use check::check;
 pub(crate) use draw::draw_rows;
+pub(crate) use encode::kind;
 pub use prepared::{PreparedTask, View};
 pub use raw::RawTask;
 

@@ -29,6 +29,9 @@ fn table(n: usize, opposed: bool, shift: f64, keep: usize) -> String {
     text
 }
 
+/// The two files of every test.
+const FILES: [&str; 5] = ["diagnose", "--source", "old.csv", "--target", "new.csv"];
+
 struct Found {
     stdout: String,
     advice: Value,
@@ -37,10 +40,11 @@ struct Found {
 
 fn diagnose(lab: &Lab, more: &[&str]) -> Found {
     let start = [
-        "diagnose", "--source", "old.csv", "--target", "new.csv", "--label", "kind", "--drop",
-        "id", "--out", "out",
-    ];
-    let done = lab.run(&[&start, more].concat());
+        &FILES[..],
+        &["--label", "kind", "--drop", "id", "--out", "out"],
+    ]
+    .concat();
+    let done = lab.run(&[&start[..], more].concat());
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     let file = |name: &str| fs::read_to_string(lab.path("out").join(name)).unwrap();
     Found {
@@ -112,17 +116,7 @@ fn labels_can_be_few_or_none() {
         .map(|line| format!("{}\n", line.rsplit_once(',').unwrap().0))
         .collect();
     fs::write(lab.path("new.csv"), bare).unwrap();
-    let line = [
-        "diagnose",
-        "--source",
-        "old.csv",
-        "--target",
-        "new.csv",
-        "--label",
-        "kind",
-        "--target-labels",
-        "3",
-    ];
+    let line = [&FILES[..], &["--label", "kind", "--target-labels", "3"]].concat();
     let done = lab.run(&line);
     assert_eq!(done.code, Some(2));
     assert!(done.stderr.contains("has no labels"), "{}", done.stderr);
@@ -156,9 +150,7 @@ fn values_are_told_from_classes_by_word() {
     };
     fs::write(lab.path("old.csv"), rows(60)).unwrap();
     fs::write(lab.path("new.csv"), rows(40)).unwrap();
-    let line = [
-        "diagnose", "--source", "old.csv", "--target", "new.csv", "--label", "y", "--out", "out",
-    ];
+    let line = [&FILES[..], &["--label", "y", "--out", "out"]].concat();
     let done = lab.run(&line);
     assert_eq!(done.code, Some(2));
     assert!(done.stderr.contains("classification"), "{}", done.stderr);
@@ -182,9 +174,7 @@ fn what_is_wrong_is_said() {
             "odl.csv",
         ),
         (
-            &[
-                "--source", "old.csv", "--target", "new.csv", "--label", "knd",
-            ],
+            &[&FILES[1..], &["--label", "knd"]].concat(),
             "did you mean `kind`?",
         ),
         (
@@ -206,42 +196,15 @@ fn what_is_wrong_is_said() {
         ),
         (&["--source", "old.csv", "--target", "new.csv"], "label"),
         (
-            &[
-                "--source",
-                "old.csv",
-                "--target",
-                "new.csv",
-                "--label",
-                "kind",
-                "--methods",
-                "corall",
-            ],
+            &[&FILES[1..], &["--label", "kind", "--methods", "corall"]].concat(),
             "did you mean `coral`?",
         ),
         (
-            &[
-                "--source",
-                "old.csv",
-                "--target",
-                "new.csv",
-                "--label",
-                "kind",
-                "--target-labels",
-                "0",
-            ],
+            &[&FILES[1..], &["--label", "kind", "--target-labels", "0"]].concat(),
             "`all`, `none` or a number",
         ),
         (
-            &[
-                "--source",
-                "old.csv",
-                "--target",
-                "new.csv",
-                "--label",
-                "kind",
-                "--target-labels",
-                "4000",
-            ],
+            &[&FILES[1..], &["--label", "kind", "--target-labels", "4000"]].concat(),
             "4000",
         ),
     ];
