@@ -8,6 +8,9 @@ use translearn_core::{Features, Labelled, Labels, TransferError, seed, setters};
 
 use super::regression::{Fit, TaskRows, outputs_of, task_rows};
 
+/// Errors of labels that do not vary, or are predicted to the last digits, in parts of the labels' sum of squares.
+const ROUNDING: f64 = 1e-24;
+
 /// Measures how much each task helps each other one: a ridge regression is shrunk towards the other task's weights, and
 /// tried on rows of its own task that it was not fitted on.
 ///
@@ -21,7 +24,8 @@ use super::regression::{Fit, TaskRows, outputs_of, task_rows};
 ///
 /// over the folds `f` of task `j`, each predicted by the regression on the others; `θ_i` is the weights of the
 /// regression on all rows of task `i`, shrunk towards 0. The intercept `b` is free. Below 0 the other task does harm;
-/// the diagonal is 0. Of classes `y` is a row of 0 and 1, a column for each class of any task, and so are `θ` and `b`.
+/// the diagonal is 0, and so is the column of a task whose own regressions leave no error: at most 10⁻²⁴ `‖y‖²`, which is
+/// rounding. Of classes `y` is a row of 0 and 1, a column for each class of any task, and so are `θ` and `b`.
 ///
 /// # Steps
 ///
@@ -189,8 +193,10 @@ impl TransferMeasurement {
                         .errors(task, &held_out)?;
                 }
                 let without = errors[tasks.len()];
+                let rounding =
+                    ROUNDING * task.values.iter().map(|value| value * value).sum::<f64>();
                 let mut gains = errors.slice_move(s![..tasks.len()]).mapv(|error| {
-                    if without > 0.0 {
+                    if without > rounding {
                         1.0 - error / without
                     } else {
                         0.0

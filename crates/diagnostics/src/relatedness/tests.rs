@@ -117,9 +117,10 @@ proptest! {
                     }).sum::<f64>()
                 }).sum()
             };
+            let squares: f64 = y.iter().map(|y| y.dot(y)).sum();
             for (i, part) in parts.iter().enumerate() {
                 let without = error(&vec![zero.clone(); outputs]);
-                let expected = if i == j || without <= 0.0 { 0.0 } else { 1.0 - error(&own(part)) / without };
+                let expected = if i == j || without <= 1e-24 * squares { 0.0 } else { 1.0 - error(&own(part)) / without };
                 let ours = measured.gains[[i, j]];
                 prop_assert!((ours - expected).abs() < 1e-6 * (1.0 + expected.abs()), "{ours} {expected}");
             }
