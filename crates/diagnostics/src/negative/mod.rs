@@ -3,7 +3,7 @@
 //! | question | answer |
 //! |---|---|
 //! | did it lose, on held-out labels? | [`PairedComparison`]: interval, exact p-value, correction over methods, each class alone |
-//! | will it lose, judging by the labels at hand? | [`TargetCrossValidation`] measures, [`Belief`] weighs, [`TransferGate`] acts |
+//! | will it lose, judging by the labels at hand? | [`TargetCrossValidation`] measures, [`NeighbourVote`] sees without labels, [`Belief`] weighs, [`TransferGate`] acts |
 //! | which of several sources does harm? | [`by_source`] |
 //! | how often were the gates right? | [`audit`] |
 //! | is the task unrelated, or does the method fail to use the relation? | [`Causes`] |
@@ -24,6 +24,7 @@ mod rule;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod vote;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,7 @@ pub(crate) use gate::{default_learner, no_transfer};
 pub(crate) use rule::Weigher;
 pub use rule::{Decision, GateRule};
 pub use sources::by_source;
+pub use vote::NeighbourVote;
 
 /// Whether to transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

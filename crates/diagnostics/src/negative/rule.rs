@@ -9,6 +9,7 @@ use translearn_core::{
 
 use super::evidence::share_of_error;
 use super::losses::distance;
+use super::vote::{Electorate, NeighbourVote};
 use super::{Belief, Evidence, TargetCrossValidation, Verdict};
 use crate::interval::check_confidence;
 
@@ -22,7 +23,9 @@ use crate::interval::check_confidence;
 ///    values, `a` is the root mean squared difference of the predictions as a share of the larger error (with the error of
 ///    the cross-validation), which bounds the gain in the same way. Without such rows, the rows of the folds stand for
 ///    them.
-/// 2. *Prior*: a gain is a share of what is at stake, `N(a m, (a t)²)` with `m ± t` of `prior`.
+/// 2. *Prior*: a gain is what the neighbours of these rows see of it ([`NeighbourVote`] `v`) and a share of what is at stake,
+///    `N(v + a m, (a t)²)` with `m ± t` of `prior`. Where nothing is measured `v` is 0: there both are models of the source,
+///    and on the problems for tuning the vote told nothing of them.
 /// 3. *Measurement*: [`TargetCrossValidation`], and the [`Belief`] after it.
 /// 4. *Verdict*: not to transfer, where a loss of more than `margin` is at least as likely as `caution`; to transfer, where
 ///    any gain is at least as likely as `confidence`; else undecided.
@@ -31,11 +34,12 @@ use crate::interval::check_confidence;
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
-/// | `prior` | −0.1 ± 0.45 | deviation > 0 | what gains are elsewhere, as a share of what is at stake |
+/// | `prior` | −0.05 ± 0.4 | deviation > 0 | what gains are elsewhere beyond the vote, as a share of what is at stake |
 /// | `margin` | 0.01 | [0, 1) | losses up to this do not count |
 /// | `caution` | 0.45 | (0, 1) | how likely a loss has to be |
-/// | `confidence` | 0.65 | [0.5, 1) | how likely a gain has to be |
+/// | `confidence` | 0.62 | [0.5, 1) | how likely a gain has to be |
 /// | `validation` | 5 folds, 3 repetitions | | how the gain is measured |
+/// | `vote` | 20 neighbours in 10 dimensions | | who votes |
 ///
 /// The prior and the two chances were chosen on the problems for tuning of the experiment `transfer-or-not`;
 /// `docs/transfer-or-not.md` of the repository tells how often the rule is right on others.
@@ -47,25 +51,27 @@ pub struct GateRule {
     caution: f64,
     confidence: f64,
     validation: TargetCrossValidation,
+    vote: NeighbourVote,
 }
 
 impl Default for GateRule {
     fn default() -> Self {
         Self {
             prior: Belief {
-                gain: -0.1,
-                deviation: 0.45,
+                gain: -0.05,
+                deviation: 0.4,
             },
             margin: 0.01,
             caution: 0.45,
-            confidence: 0.65,
+            confidence: 0.62,
             validation: TargetCrossValidation::default(),
+            vote: NeighbourVote::default(),
         }
     }
 }
 
 setters!(GateRule {
-    /// Sets what gains are elsewhere, as a share of what is at stake.
+    /// Sets what gains are elsewhere beyond the vote, as a share of what is at stake.
     prior: Belief,
     /// Sets the losses that do not count.
     margin: f64,
@@ -75,6 +81,8 @@ setters!(GateRule {
     confidence: f64,
     /// Sets how the gain is measured.
     validation: TargetCrossValidation,
+    /// Sets who votes.
+    vote: NeighbourVote,
 });
 
 /// What was decided about a method, and on what grounds.
@@ -89,6 +97,9 @@ pub struct Decision {
     /// How far the predictions of method and baseline are apart on target rows without a label (see [`GateRule`]), which is
     /// about as much as can be gained or lost; `None` where it cannot be told.
     pub at_stake: Option<f64>,
+    /// What the neighbours of rows on which method and baseline disagree see of the gain; `None` of values, where nothing was
+    /// measured or nobody can vote (see [`NeighbourVote`]).
+    pub vote: Option<f64>,
     /// Why nothing was measured.
     pub obstacle: Option<String>,
     /// The baseline: `target-only` or `source-only`.
@@ -111,6 +122,7 @@ pub(crate) struct Weigher<'a> {
     unlabelled: Cow<'a, Features>,
     /// The baseline's prediction of these rows; `None` where there are none.
     expected: Option<Labels>,
+    electorate: Option<Electorate>,
     seed: u64,
 }
 
@@ -129,6 +141,11 @@ impl<'a> Weigher<'a> {
         } else {
             Some(fitted.model.predict(&unlabelled)?.labels)
         };
+        // Numbers too large for principal components are no fault of the methods.
+        let electorate = match rule.vote.electorate(problem, derive(seed, &["vote"])) {
+            Err(error @ TransferError::OutOfMemory(_)) => return Err(error),
+            electorate => electorate.unwrap_or_default(),
+        };
         Ok(Self {
             rule,
             problem,
@@ -136,6 +153,7 @@ impl<'a> Weigher<'a> {
             fitted,
             unlabelled,
             expected,
+            electorate,
             seed,
         })
     }
@@ -179,11 +197,25 @@ impl<'a> Weigher<'a> {
             Err(error) => (None, Some(error.to_string())),
         };
         let fitted = method.fit(self.problem, self.seed)?;
-        let at_stake = self.at_stake(&fitted, evidence.as_ref())?;
+        let said = match &self.expected {
+            Some(_) => Some(fitted.model.predict(&self.unlabelled)?.labels),
+            None => None,
+        };
+        let pair = self.expected.as_ref().zip(said.as_ref());
+        let at_stake = self.at_stake(pair, evidence.as_ref())?;
+        // Without evidence both are models of the source, of which the rows around a row tell nothing.
+        let voted = self.electorate.as_ref().zip(pair);
+        let voted = voted.filter(|_| evidence.is_some());
+        let vote = voted
+            .map(|(electorate, (baseline, method))| electorate.vote(baseline, method))
+            .transpose()?;
+        let mut belief = self.rule.prior.scaled(at_stake.unwrap_or(1.0));
+        belief.gain += vote.unwrap_or(0.0);
         let mut decision = Decision {
             verdict: Verdict::Undecided,
-            belief: self.rule.prior.scaled(at_stake.unwrap_or(1.0)),
+            belief,
             at_stake,
+            vote,
             obstacle,
             baseline: self.baseline.info().name.to_owned(),
             evidence: None,
@@ -201,19 +233,15 @@ impl<'a> Weigher<'a> {
         Ok((fitted, decision))
     }
 
-    /// How far the method's predictions are from the baseline's.
+    /// How far the predictions of baseline and method are apart.
     fn at_stake(
         &self,
-        method: &Fitted,
+        predictions: Option<(&Labels, &Labels)>,
         evidence: Option<&Evidence>,
     ) -> Result<Option<f64>, TransferError> {
-        let apart = match &self.expected {
-            Some(expected) => {
-                let said = method.model.predict(&self.unlabelled)?.labels;
-                Some(distance(expected, &said)?)
-            }
-            None => None,
-        };
+        let apart = predictions
+            .map(|(baseline, method)| distance(baseline, method))
+            .transpose()?;
         if self.problem.n_classes() == 0 {
             return Ok(evidence.map(|evidence| {
                 let errors = (evidence.baseline_score, evidence.method_score);
@@ -260,6 +288,7 @@ impl GateRule {
     fn check(&self) -> Result<(), TransferError> {
         self.prior.check()?;
         self.validation.check()?;
+        self.vote.check()?;
         check_confidence(self.confidence)?;
         let invalid = |name: &str, value: f64, range: &str| {
             Err(TransferError::InvalidParameter {

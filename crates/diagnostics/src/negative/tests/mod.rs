@@ -1,6 +1,7 @@
 mod audit;
 mod comparison;
 mod gate;
+mod vote;
 
 use ndarray::{Array1, Array2};
 use translearn_core::{Domain, LabelSpace, Labels, Task, TransferProblem, seed};
