@@ -20,6 +20,7 @@
 mod array;
 mod bytes;
 pub mod delimited;
+mod format;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
 pub mod idx;
@@ -39,7 +40,7 @@ pub use self::array::{ByteOrder, ElementType, Layout, NumericArray, Storage};
 pub use self::bytes::{allowance, gunzip, load};
 pub use self::options::ReadOptions;
 pub use self::partly::{PartlyLabelled, partly_labelled};
-pub use self::sample::{file, table_sample};
+pub use self::sample::{common_options, file, table_sample};
 pub use self::variables::{Value, Variables};
 
 use std::path::Path;

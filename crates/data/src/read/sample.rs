@@ -5,22 +5,10 @@ use std::path::Path;
 
 use translearn_core::Features;
 
+use super::format::Format;
 use super::variables::{Convention, Value, Variables};
 use super::{ReadOptions, delimited, idx, load_inflated, mat, npy, npz, svmlight};
 use crate::{Cells, DataError, RawFeatures, RawLabels, RawSample, Table};
-
-/// Formats the dispatcher knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Delimited,
-    Parquet,
-    Npy,
-    Npz,
-    Mat,
-    Hdf5,
-    Svmlight,
-    Idx,
-}
 
 /// Reads one file into a sample.
 ///
@@ -47,11 +35,13 @@ pub fn file(path: &Path, options: &ReadOptions) -> Result<RawSample, DataError> 
         return Err(DataError::Unsupported {
             path: path.to_owned(),
             found: "a folder".to_owned(),
-            advice: "name a file, or say `kind = \"images\"`, \"audio\" or \"text\" for a folder of classes".to_owned(),
+            advice: "name a file; a specification reads folders of classes, with `kind = \"images\"`, \"audio\" or \"text\"".to_owned(),
         });
     }
     let bytes = load_inflated(path)?;
-    match format(path, &bytes)? {
+    let format = Format::of(path, &bytes)?;
+    format.check(options)?;
+    match format {
         Format::Delimited => table_sample(path, delimited::parse(path, &bytes, options)?, options),
         Format::Parquet => parquet(path, bytes, options),
         Format::Npy => with_label_file(path, npy::parse(path, "array", &bytes)?, options),
@@ -60,14 +50,6 @@ pub fn file(path: &Path, options: &ReadOptions) -> Result<RawSample, DataError> 
         Format::Mat => mat::parse(path, &bytes)?.sample(options),
         Format::Hdf5 => hdf5(path, &bytes, options),
         Format::Svmlight => {
-            if let Some(label) = &options.label {
-                return Err(DataError::InvalidOption {
-                    name: "label".to_owned(),
-                    value: label.clone(),
-                    expected: "nothing: the first number of each svmlight line is the label"
-                        .to_owned(),
-                });
-            }
             let (features, labels) = svmlight::parse(path, &bytes, options)?;
             let features = RawFeatures::Matrix(Features::Sparse(features));
             Ok(RawSample {
@@ -78,40 +60,39 @@ pub fn file(path: &Path, options: &ReadOptions) -> Result<RawSample, DataError> 
     }
 }
 
-fn format(path: &Path, bytes: &[u8]) -> Result<Format, DataError> {
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().to_ascii_lowercase())
-        .unwrap_or_default();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    Ok(match ending {
-        "csv" | "tsv" | "txt" | "data" => Format::Delimited,
-        "parquet" | "pq" => Format::Parquet,
-        "npy" => Format::Npy,
-        "npz" => Format::Npz,
-        "mat" => Format::Mat,
-        "h5" | "hdf5" | "hdf" => Format::Hdf5,
-        "svmlight" | "libsvm" | "svm" => Format::Svmlight,
-        "idx" => Format::Idx,
-        _ => match bytes {
-            [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Format::Npy,
-            [b'P', b'A', b'R', b'1', ..] => Format::Parquet,
-            [0x89, b'H', b'D', b'F', ..] => Format::Hdf5,
-            [b'P', b'K', 3, 4, ..] => Format::Npz,
-            _ if bytes.starts_with(b"MATLAB 5.0") || bytes.starts_with(b"MATLAB 7.3") => {
-                Format::Mat
-            }
-            [0, 0, 8..=14, 1..=8, ..] => Format::Idx,
-            _ => {
-                return Err(DataError::Unsupported {
-                    path: path.to_owned(),
-                    found: format!("a file ending in `.{ending}`"),
-                    advice: "use csv, tsv, parquet, npy, npz, mat, h5, svmlight or idx".to_owned(),
-                });
-            }
-        },
-    })
+/// Options by which several svmlight files of one problem get the same columns: `one_based` and `n_features`, where they are
+/// not said, see [`svmlight::common_options`]. Other formats name their columns or have as many as they hold: where any file
+/// is of another, the options are given back as they are.
+///
+/// The files are read once for this.
+///
+/// ```
+/// use std::fs;
+/// use translearn_data::read::{ReadOptions, common_options};
+///
+/// let folder = tempfile::tempdir()?;
+/// let paths = ["old.svm", "new.svm"].map(|name| folder.path().join(name));
+/// fs::write(&paths[0], "-1 0:0.5 3:1\n")?;
+/// fs::write(&paths[1], "+1 1:3\n")?;
+/// let options = common_options(&[&paths[0], &paths[1]], &ReadOptions::default())?;
+/// assert_eq!((options.one_based, options.n_features), (Some(false), Some(4)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`DataError::Io`], [`DataError::Unsupported`] for an unknown kind of file, and those of the svmlight reader.
+pub fn common_options(paths: &[&Path], options: &ReadOptions) -> Result<ReadOptions, DataError> {
+    let is_svmlight = |path: &&Path| Format::by_name(path) == Some(Format::Svmlight);
+    if !paths.iter().all(is_svmlight) {
+        return Ok(options.clone());
+    }
+    let files = (paths.iter())
+        .map(|&path| Ok((path, load_inflated(path)?)))
+        .collect::<Result<Vec<_>, DataError>>()?;
+    let files: Vec<(&Path, &[u8])> = (files.iter())
+        .map(|(path, bytes)| (*path, &bytes[..]))
+        .collect();
+    svmlight::common_options(&files, options)
 }
 
 #[cfg(feature = "parquet")]
@@ -161,7 +142,7 @@ fn with_label_file(
     if let Some(label) = &options.label {
         let path = path.with_file_name(label);
         let bytes = load_inflated(&path)?;
-        let value = match format(&path, &bytes)? {
+        let value = match Format::of(&path, &bytes)? {
             Format::Idx => Value::Numeric(idx::parse(&path, &bytes)?),
             Format::Npy => npy::parse(&path, "labels", &bytes)?,
             other => {
