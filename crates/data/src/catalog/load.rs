@@ -22,6 +22,8 @@ type ImageParams = toml::Value;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Load {
     pub(super) part: Vec<Part>,
+    /// What is in several domains, a clause.
+    pub(super) shared_rows: Option<String>,
     /// Of a table without header.
     pub(super) column_names: Vec<String>,
     pub(super) attributes: Option<AttributeFiles>,
@@ -54,6 +56,12 @@ impl Part {
     /// [pixels](Part::pixels).
     pub fn holds_images(&self) -> bool {
         matches!(self.read, Reader::Images { .. }) || self.pixels.is_some()
+    }
+
+    /// Whether its rows are the nodes of a network, which may have several classes or none: see
+    /// [`Set::graph`](super::Set::graph).
+    pub fn holds_nodes(&self) -> bool {
+        matches!(self.read, Reader::Graph { .. })
     }
 }
 

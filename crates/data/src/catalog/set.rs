@@ -164,6 +164,21 @@ impl Set {
         )
     }
 
+    /// What is known to be in several domains, a clause: what is held out of one may then be learned from in another. `None`
+    /// where nothing is known to be.
+    ///
+    /// ```
+    /// use translearn_data::catalog;
+    ///
+    /// let pupils = catalog::set("student-performance")?;
+    /// assert_eq!(pupils.shared_rows(), Some("382 pupils are in both domains"));
+    /// assert_eq!(catalog::set("wine-quality")?.shared_rows(), None);
+    /// # Ok::<(), translearn_data::DataError>(())
+    /// ```
+    pub fn shared_rows(&self) -> Option<&str> {
+        self.load.shared_rows.as_deref()
+    }
+
     /// The splits, in the order of the manifest.
     pub fn splits(&self) -> Vec<&str> {
         distinct(self.parts().iter().filter_map(|part| part.split.as_deref()))
