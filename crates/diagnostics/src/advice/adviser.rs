@@ -1,9 +1,11 @@
 //! The adviser.
 
+use std::collections::BTreeSet;
+
 use serde_json::Map;
 use translearn_core::{
-    BaseLearner, LearnerNeed, MethodEntry, Registry, Scenario, TransferError, TransferMethod,
-    TransferProblem, seed::derive, setters,
+    BaseLearner, LabelSpace, Labels, LearnerNeed, MethodEntry, Registry, Scenario, Task,
+    TransferError, TransferMethod, TransferProblem, seed::derive, setters,
 };
 
 use super::{Advice, Driver, Facts, MethodAdvice, reasons, shift};
@@ -32,7 +34,8 @@ const METHODS: [&str; 10] = [
 /// # Steps
 ///
 /// 1. [`Scenario`]: which differences there are.
-/// 2. The tests of [`shift`](crate::shift) on at most `n_test_rows` rows of each domain, and which columns drive it.
+/// 2. The tests of [`shift`](crate::shift) on at most `n_test_rows` rows of each domain, their p-values adjusted for their
+///    number by [Holm](crate::multiplicity::holm), and, where the test of single columns then rejects, which columns drive it.
 /// 3. Each method with its defaults and one learner, by [`GateRule`]: the gain on the labelled target rows, what is at
 ///    stake, what follows. All methods see the same folds.
 /// 4. The method of the largest gain among those that are to be used; else the baseline.
@@ -46,11 +49,11 @@ const METHODS: [&str; 10] = [
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
-/// | `methods` | `source-only pooled aux tradaboost kmm logistic-ratio coral sa tca feda` | names in the registry | what is looked at; of the default, what the registry lacks is left out |
+/// | `methods` | `source-only pooled aux tradaboost kmm logistic-ratio coral sa tca feda` | names in the registry | what is looked at, each once; of the default, what the registry lacks is left out |
 /// | `learner` | logistic regression; ridge regression for values | | the learner of all methods and of the baseline |
 /// | `rule` | [`GateRule`] | | how gains are weighed |
 /// | `n_test_rows` | 1000 | integer ≥ 2 | rows of each domain that tests of shift see, drawn by seed |
-/// | `level` | 0.05 | (0, 1) | the level at which a test is said to find something |
+/// | `level` | 0.05 | (0, 1) | the level at which a test is said to find something, its p-value adjusted |
 /// | `columns` | none | | the names of the features, for what is said of them |
 ///
 /// # Cost
@@ -122,7 +125,13 @@ impl Adviser {
         let learner = self.learner.clone();
         let learner = learner.unwrap_or_else(|| default_learner(problem));
         let scenario = Scenario::of(problem, derive(seed, &["scenario"]))?;
-        let shifts = shift::find(problem, &learner, (self.n_test_rows, self.level), seed);
+        let shifts = shift::find(
+            problem,
+            &scenario,
+            &learner,
+            (self.n_test_rows, self.level),
+            seed,
+        );
         let (baseline, methods) = self.judge(problem, &entries, &learner, seed)?;
         let first = methods.first().and_then(|method| {
             let decision = method.decision.as_ref()?;
@@ -130,6 +139,7 @@ impl Adviser {
                 .is_open()
                 .then(|| (method.name.clone(), decision.belief))
         });
+        let (shared_classes, unknown_classes) = classes(problem);
         let mut advice = Advice {
             facts: Facts {
                 n_source: problem
@@ -143,6 +153,8 @@ impl Adviser {
                 n_classes: has_classes.then(|| problem.n_classes()),
             },
             scenario,
+            shared_classes,
+            unknown_classes,
             shifts: shifts.findings,
             drivers: shifts
                 .drivers
@@ -158,7 +170,7 @@ impl Adviser {
             methods,
             reasons: Vec::new(),
         };
-        advice.reasons = reasons::of(&advice, &self.rule, self.level);
+        advice.reasons = reasons::of(&advice, shifts.nearest_labels, &self.rule, self.level);
         Ok(advice)
     }
 
@@ -209,10 +221,17 @@ impl Adviser {
             let known = |name: &&str| registry.method(name).ok();
             return Ok(METHODS.iter().filter_map(known).collect());
         }
-        self.methods
-            .iter()
-            .map(|name| registry.method(name))
-            .collect()
+        let mut entries: Vec<&MethodEntry> = Vec::new();
+        for name in &self.methods {
+            let entry = registry.method(name)?;
+            if entries
+                .iter()
+                .all(|other| other.info.name != entry.info.name)
+            {
+                entries.push(entry);
+            }
+        }
+        Ok(entries)
     }
 
     fn check(&self) -> Result<(), TransferError> {
@@ -231,6 +250,23 @@ impl Adviser {
         }
         Ok(())
     }
+}
+
+/// The classes of labelled target rows: those that a source row has too, and those that none has.
+fn classes(problem: &TransferProblem) -> (Vec<String>, Vec<String>) {
+    let present = |task: &Task| -> BTreeSet<String> {
+        match (&task.space, &task.labels) {
+            (LabelSpace::Classes(names), Labels::Classes(codes)) => {
+                let names = codes.iter().filter_map(|&code| names.get(code));
+                names.cloned().collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    };
+    let sources = problem.sources().iter().map(|(_, task)| present(task));
+    let of_source: BTreeSet<String> = sources.flatten().collect();
+    let of_target = present(problem.target_task()).into_iter();
+    of_target.partition(|name| of_source.contains(name))
 }
 
 fn unjudged(entry: &MethodEntry) -> MethodAdvice {

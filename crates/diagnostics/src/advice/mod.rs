@@ -50,11 +50,15 @@ pub fn advise(problem: &TransferProblem, registry: &Registry) -> Result<Advice, 
 pub struct Advice {
     /// The size of the problem.
     pub facts: Facts,
-    /// Which of Pan & Yang's four differences hold.
+    /// Which of Pan & Yang's four differences hold, each by itself: its tests are not adjusted for their number.
     pub scenario: Scenario,
-    /// The tests of shift.
+    /// The classes of labelled target rows that a source row has too.
+    pub shared_classes: Vec<String>,
+    /// Those that no source row has.
+    pub unknown_classes: Vec<String>,
+    /// The tests of shift, their p-values adjusted for their number.
     pub shifts: Vec<ShiftFinding>,
-    /// The columns that shift, those with the largest effect first.
+    /// The columns that shift, those with the largest effect first; none where the test of single columns does not reject.
     pub drivers: Vec<Driver>,
     /// What there is without transfer: `target-only` or `source-only`.
     pub baseline: String,

@@ -1,43 +1,51 @@
 //! Advice in sentences.
 
-use translearn_core::Finding;
+use translearn_core::{Difference, Evidence, Finding};
 
 use super::{Advice, ShiftKind};
 use crate::negative::{GateRule, Verdict};
 
-/// Why, from what the problem is to what to do.
-pub(super) fn of(advice: &Advice, rule: &GateRule, level: f64) -> Vec<String> {
-    let mut reasons: Vec<String> = scenario(advice, level).into_iter().collect();
-    reasons.extend(shift(advice, level));
+/// Why, from what the problem is to what to do; `nearest_labels` is the adjusted p-value of the scenario's test of P(Y | X),
+/// where it counts.
+pub(super) fn of(
+    advice: &Advice,
+    nearest_labels: Option<f64>,
+    rule: &GateRule,
+    level: f64,
+) -> Vec<String> {
+    let mut reasons: Vec<String> = scenario(advice, nearest_labels, level)
+        .into_iter()
+        .collect();
+    reasons.extend(shift(advice, nearest_labels, level));
+    reasons.extend(untested(advice, nearest_labels));
+    reasons.extend(classes(advice));
     reasons.extend(labels(advice));
     reasons.extend(methods(advice, rule));
     reasons.push(choice(advice));
     reasons
 }
 
-fn scenario(advice: &Advice, level: f64) -> Option<String> {
+/// What the structure says of the differences, and which the tests do not show.
+fn scenario(advice: &Advice, nearest_labels: Option<f64>, level: f64) -> Option<String> {
     let scenario = &advice.scenario;
-    let rejects = |kinds: &[ShiftKind]| {
-        let mut findings = advice.shifts.iter();
-        findings.any(|finding| kinds.contains(&finding.kind) && finding.rejects(level))
+    let p_values = |is_about: fn(ShiftKind) -> bool| {
+        let findings = (advice.shifts.iter()).filter(move |finding| is_about(finding.kind));
+        findings.filter_map(|finding| finding.p_holm)
     };
-    // One of the tests of shift may see what the scenario's does not.
-    let is_seen = |name: &str| match name {
-        "P(X)" => rejects(&[ShiftKind::Features, ShiftKind::Separable]),
-        "P(Y | X)" => rejects(&[ShiftKind::Conditional]),
-        _ => false,
-    };
+    let marginal = p_values(|kind| !matches!(kind, ShiftKind::Classes | ShiftKind::Conditional));
+    let conditional = p_values(|kind| kind == ShiftKind::Conditional).chain(nearest_labels);
     let differences = [
-        ("the features", &scenario.feature_space),
-        ("P(X)", &scenario.marginal),
-        ("the classes", &scenario.label_space),
-        ("P(Y | X)", &scenario.conditional),
+        ("the features", Some(scenario.feature_space.finding)),
+        ("P(X)", tested(&scenario.marginal, marginal, level)),
+        ("the classes", Some(scenario.label_space.finding)),
+        (
+            "P(Y | X)",
+            tested(&scenario.conditional, conditional, level),
+        ),
     ];
     let sentence = |finding: Finding, words: &str| {
         let found = differences.iter();
-        let found = found.filter(|(name, difference)| {
-            difference.finding == finding && !(finding == Finding::NotShown && is_seen(name))
-        });
+        let found = found.filter(|(_, difference)| *difference == Some(finding));
         let names: Vec<&str> = found.map(|(name, _)| *name).collect();
         (!names.is_empty()).then(|| format!("{words} {}.", list(&names)))
     };
@@ -49,32 +57,52 @@ fn scenario(advice: &Advice, level: f64) -> Option<String> {
     .into_iter()
     .flatten()
     .collect();
-    let is_shifted = advice.shifts.iter().any(|finding| finding.rejects(level));
-    match (sentences.is_empty(), is_shifted) {
-        (false, _) => Some(sentences.join(" ")),
-        (true, true) => None,
-        (true, false) => {
-            Some("Source and target do not differ in any way that was looked at.".to_owned())
-        }
+    if differences
+        .iter()
+        .all(|(_, found)| *found == Some(Finding::Same))
+    {
+        return Some("Source and target do not differ in any way that was looked at.".to_owned());
+    }
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+/// What is known of a difference that only data can show; `None` where a test shows it, or where none could be made, both of
+/// which are said by themselves.
+fn tested(
+    difference: &Difference,
+    p_values: impl Iterator<Item = f64>,
+    level: f64,
+) -> Option<Finding> {
+    let least = p_values.min_by(f64::total_cmp);
+    match (least, &difference.evidence) {
+        (Some(p_value), _) => (p_value > level).then_some(Finding::NotShown),
+        (None, Evidence::Test { .. }) => None,
+        (None, _) => Some(difference.finding),
     }
 }
 
-fn shift(advice: &Advice, level: f64) -> Option<String> {
-    let found: Vec<String> = (advice.shifts.iter())
-        .filter(|finding| {
-            let is_said = finding.kind == ShiftKind::Features
-                && advice.scenario.marginal.finding == Finding::Differs;
-            finding.rejects(level) && !is_said
-        })
+fn shift(advice: &Advice, nearest_labels: Option<f64>, level: f64) -> Option<String> {
+    let findings = advice
+        .shifts
+        .iter()
+        .filter(|finding| finding.rejects(level));
+    let mut found: Vec<String> = findings
         .filter_map(|finding| {
-            let result = finding.result.as_ref()?;
-            let title = finding.kind.title();
             Some(format!(
-                "{title} (effect {:.2}, p = {:.3})",
-                result.effect, result.p_value
+                "{} (effect {:.2}, {})",
+                finding.kind.title(),
+                finding.result.as_ref()?.effect,
+                p_value(finding.p_holm?)
             ))
         })
         .collect();
+    let nearest_labels = nearest_labels.filter(|&p_value| p_value <= level);
+    found.extend(nearest_labels.map(|p| {
+        format!(
+            "P(Y | X) differs, judging by the nearest source labels ({})",
+            p_value(p)
+        )
+    }));
     if found.is_empty() {
         return None;
     }
@@ -90,6 +118,68 @@ fn shift(advice: &Advice, level: f64) -> Option<String> {
             " {columns}, most of all `{}` (effect {:.2}).",
             first.name, first.shift.effect
         ));
+    }
+    Some(sentence)
+}
+
+/// An adjusted p-value in words.
+fn p_value(p_value: f64) -> String {
+    if p_value < 0.001 {
+        "p < 0.001".to_owned()
+    } else {
+        format!("p = {p_value:.3}")
+    }
+}
+
+/// What could not be tested, said once for each reason: a test that was not made shows nothing.
+fn untested(advice: &Advice, nearest_labels: Option<f64>) -> Vec<String> {
+    let mut by_obstacle: Vec<(&str, Vec<String>)> = Vec::new();
+    for finding in &advice.shifts {
+        let Some(obstacle) = finding.obstacle.as_deref() else {
+            continue;
+        };
+        // Of P(Y | X) another test may have been made.
+        let by = match (finding.kind, nearest_labels) {
+            (ShiftKind::Conditional, Some(_)) => ", judging by probabilities,",
+            _ => "",
+        };
+        let question = format!("whether {}{by}", finding.kind.title());
+        match by_obstacle.iter_mut().find(|(same, _)| *same == obstacle) {
+            Some((_, questions)) => questions.push(question),
+            None => by_obstacle.push((obstacle, vec![question])),
+        }
+    }
+    let sentence = |(obstacle, questions): (&str, Vec<String>)| {
+        format!(
+            "{} could not be tested: {obstacle}.",
+            capital(&list(&questions))
+        )
+    };
+    by_obstacle.into_iter().map(sentence).collect()
+}
+
+/// Classes that the source cannot teach.
+fn classes(advice: &Advice) -> Option<String> {
+    /// Of many classes, so many are named.
+    const MOST: usize = 10;
+    let unknown = &advice.unknown_classes;
+    if unknown.is_empty() {
+        return None;
+    }
+    let mut names: Vec<String> = unknown
+        .iter()
+        .take(MOST)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    if unknown.len() > MOST {
+        names.push(format!("{} more", unknown.len() - MOST));
+    }
+    let mut sentence = format!(
+        "Labelled target rows have classes that no source row has: {}.",
+        list(&names)
+    );
+    if advice.shared_classes.is_empty() {
+        sentence.push_str(" Not one class is in both: if some should be, spell them alike.");
     }
     Some(sentence)
 }
@@ -178,7 +268,15 @@ fn gain(advice: &Advice, gain: f64) -> String {
     } else {
         "% of the error"
     };
-    format!("{:+.1} {unit}", 100.0 * gain)
+    format!("{} {unit}", signed(100.0 * gain))
+}
+
+/// With one decimal and its sign, which 0 has none of.
+fn signed(number: f64) -> String {
+    match format!("{number:+.1}").as_str() {
+        "+0.0" | "-0.0" => "0.0".to_owned(),
+        text => text.replace('-', "−"),
+    }
 }
 
 fn list<T: AsRef<str>>(names: &[T]) -> String {
@@ -197,4 +295,19 @@ fn capital(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(letters).collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_sentences_read_as_on_pages() {
+        assert_eq!(
+            [4.27, -0.4, -0.01, 0.0].map(signed),
+            ["+4.3", "−0.4", "0.0", "0.0"]
+        );
+        assert_eq!(p_value(0.0234), "p = 0.023");
+        assert_eq!(p_value(1e-9), "p < 0.001");
+    }
 }

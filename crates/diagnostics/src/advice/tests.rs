@@ -1,11 +1,12 @@
 use ndarray::{Array1, Array2};
 use translearn_core::{
-    Domain, Finding, LabelSpace, Labels, Task, TransferError, TransferProblem, seed,
+    Domain, Evidence, Finding, LabelSpace, Labels, Task, TransferError, TransferProblem, seed,
 };
 use translearn_learners::Knn;
 
-use super::{Advice, Adviser, ShiftKind, advise};
+use super::{Advice, Adviser, ShiftFinding, ShiftKind, advise, shift};
 use crate::negative::{GateRule, TransferGate, Verdict};
+use crate::shift::TestResult;
 
 /// Rows with two classes that one column of three tells apart; `flip` turns the source's classes round, `shift` moves its
 /// rows.
@@ -224,12 +225,156 @@ fn values_are_advised_on_too() {
     let advice = of(&problem);
     assert_eq!(advice.facts.n_classes, None);
     assert_eq!(advice.verdict, Verdict::Transfer, "{:#?}", advice.reasons);
+    assert!(advice.reasons[0].contains("No difference was shown in P(X) and P(Y | X)"));
     assert!(
         advice
             .shifts
             .iter()
             .all(|finding| finding.kind != ShiftKind::Classes)
     );
+}
+
+/// Holm over what was tested, as his paper tells it, whatever could not be; the scenario's test of P(Y | X) counts where no
+/// finding is about it.
+#[test]
+fn p_values_are_adjusted_for_their_number() {
+    let rejects = |p_value: f64, kind: ShiftKind| ShiftFinding {
+        kind,
+        result: (p_value <= 1.0).then(|| TestResult {
+            test: "a test".to_owned(),
+            statistic: 1.0,
+            p_value,
+            effect: 0.5,
+            n_source: 9,
+            n_target: 9,
+        }),
+        obstacle: (p_value > 1.0).then(|| "too few rows".to_owned()),
+        p_holm: None,
+    };
+    let mut scenario = of(&problem(20, false, 0.0, 11)).scenario;
+    let Evidence::Test { p_value, .. } = &mut scenario.conditional.evidence else {
+        panic!("{scenario}")
+    };
+    *p_value = 0.02;
+    let kinds = [
+        ShiftKind::Features,
+        ShiftKind::Separable,
+        ShiftKind::Columns,
+        ShiftKind::Conditional,
+    ];
+    for (p_values, others) in [
+        ([0.2, 9.0, 0.01, 0.04], None),
+        ([0.5, 0.001, 0.03, 9.0], Some(0.02)),
+    ] {
+        let mut findings: Vec<ShiftFinding> = (p_values.into_iter().zip(kinds))
+            .map(|(p_value, kind)| rejects(p_value, kind))
+            .collect();
+        let nearest_labels = shift::adjust(&mut findings, &scenario);
+        assert_eq!(nearest_labels.is_some(), others.is_some());
+        let all: Vec<f64> = p_values
+            .into_iter()
+            .filter(|&p| p <= 1.0)
+            .chain(others)
+            .collect();
+        let mut ascending = all.clone();
+        ascending.sort_by(f64::total_cmp);
+        for level in [0.005, 0.03, 0.05, 0.07, 0.13, 0.3, 0.6] {
+            // His steps: down, while the next is below its bound.
+            let left = |place: usize| (all.len() - place) as f64;
+            let steps = ascending
+                .iter()
+                .enumerate()
+                .take_while(|&(place, &p)| p <= level / left(place));
+            let called = steps.count();
+            let is_called = |p: f64| ascending[..called].contains(&p);
+            for (finding, p) in findings.iter().zip(p_values) {
+                assert_eq!(finding.rejects(level), is_called(p), "{p} at {level}");
+            }
+            if let (Some(p_holm), Some(p)) = (nearest_labels, others) {
+                assert_eq!(p_holm <= level, is_called(p), "{p} at {level}");
+            }
+        }
+    }
+}
+
+/// What was not tested is no sign that nothing shifts.
+#[test]
+fn a_test_that_cannot_be_made_says_why() {
+    let mut parts = problem(0, false, 0.0, 10).sources()[0].clone();
+    parts.0.name = "source".to_owned();
+    let one = Domain {
+        name: "target".into(),
+        features: Array2::from_elem((1, 3), 7.0).into(),
+    };
+    let task = Task::unlabelled(LabelSpace::numbered(2));
+    let advice = of(&TransferProblem::from_parts(vec![parts], (one, task)).unwrap());
+    let kinds: Vec<ShiftKind> = advice.shifts.iter().map(|finding| finding.kind).collect();
+    assert!(kinds.contains(&ShiftKind::Columns) && advice.drivers.is_empty());
+    for finding in &advice.shifts {
+        assert_eq!(finding.result.is_none(), finding.obstacle.is_some());
+    }
+    let untested = (advice.reasons.iter()).find(|reason| reason.contains("could not be tested"));
+    let untested = untested.unwrap();
+    assert!(
+        untested.contains("whether single columns differ") && untested.contains("1 row"),
+        "{untested}"
+    );
+}
+
+/// Classes that are spelt another way are other classes, which is said.
+#[test]
+fn classes_that_the_source_lacks_are_named() {
+    let part = |name: &str, n: usize, classes: [usize; 2]| {
+        let x = Array2::from_shape_fn((n, 2), |(row, column)| ((7 * row + 3 * column) % n) as f64);
+        let y = Array1::from_shape_fn(n, |row| classes[usize::from(x[[row, 0]] > 20.0)]);
+        let domain = Domain {
+            name: name.into(),
+            features: x.into(),
+        };
+        let names = ["no", "yes", "nein", "ja"].map(str::to_owned).to_vec();
+        (
+            domain,
+            Task::labelled(LabelSpace::Classes(names), Labels::Classes(y)),
+        )
+    };
+    let said = |of_target: [usize; 2]| {
+        let problem = TransferProblem::from_parts(
+            vec![part("source", 60, [0, 1])],
+            part("target", 50, of_target),
+        );
+        let advice = Adviser::default()
+            .methods([
+                "pooled".to_owned(),
+                "source-only".to_owned(),
+                "pooled".to_owned(),
+            ])
+            .advise(&problem.unwrap(), &translearn_classical::registry(), 0)
+            .unwrap();
+        // Named twice is looked at once.
+        assert_eq!(advice.methods.len(), 2);
+        (
+            advice.reasons.join("\n"),
+            advice.shared_classes,
+            advice.unknown_classes,
+        )
+    };
+    let (reasons, shared, unknown) = said([2, 3]);
+    assert!(
+        reasons.contains("no source row has: `ja` and `nein`. Not one class is in both"),
+        "{reasons}"
+    );
+    assert_eq!((shared.len(), unknown.len()), (0, 2));
+    let (reasons, shared, unknown) = said([0, 3]);
+    assert!(
+        reasons.contains("no source row has: `ja`.") && !reasons.contains("Not one"),
+        "{reasons}"
+    );
+    assert_eq!(
+        (shared, unknown),
+        (vec!["no".to_owned()], vec!["ja".to_owned()])
+    );
+    let (reasons, ..) = said([1, 0]);
+    assert!(!reasons.contains("no source row"), "{reasons}");
 }
 
 #[test]

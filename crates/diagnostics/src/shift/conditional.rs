@@ -79,8 +79,8 @@ use super::held_out::LEAST_PROBABILITY;
 ///
 /// [`TransferError::FeatureMismatch`], [`TransferError::LengthMismatch`], [`TransferError::NotFinite`],
 /// [`TransferError::NotVectors`], [`TransferError::TooFewRows`] without a target row, [`TransferError::TooFewClasses`] for a
-/// source of one class or whose classes are not all drawn in a hundred draws, [`TransferError::Unsupported`] for a target
-/// class that the source lacks, for labels of values and for a learner without probabilities,
+/// source of one class, [`TransferError::Unsupported`] for a source whose classes are not all in any of a hundred draws, for a
+/// target class that the source lacks, for labels of values and for a learner without probabilities,
 /// [`TransferError::InvalidParameter`], and those of the learner.
 ///
 /// # Example
@@ -167,7 +167,7 @@ impl ConditionalShift {
             (codes.binary_search(class)).map_err(|_| TransferError::Unsupported {
                 method: owner.to_owned(),
                 needs: "target classes that the source has too".to_owned(),
-                has: format!("a target row of class {class}, of which the source has none"),
+                has: format!("a target row of class number {class}, of which the source has none"),
             })
         };
         let classes: Vec<usize> = classes.iter().map(place).collect::<Result<_, _>>()?;
@@ -213,9 +213,13 @@ impl ConditionalShift {
                 let mut draws = (0..REDRAWS).map(|_| draw(&of_source, &mut rng));
                 let complete = |drawn: &Vec<usize>| all_occur(drawn.iter(), n_classes);
                 let Some(of_source) = draws.find(complete) else {
-                    return Err(TransferError::TooFewClasses {
-                        what: "a draw of the source's labels".to_owned(),
-                        classes: n_classes - 1,
+                    return Err(TransferError::Unsupported {
+                        method: owner.to_owned(),
+                        needs: "several source rows of each class".to_owned(),
+                        has: format!(
+                            "{n_classes} classes, not all of which are in any of {REDRAWS} redraws of {} source labels",
+                            source.n_rows()
+                        ),
                     });
                 };
                 let of_target = draw(&of_target, &mut rng);

@@ -295,7 +295,12 @@ fn what_cannot_be_tested_with_labels_says_why() {
     let error = test
         .test((&source, &labels), (&source, &unknown), 0)
         .unwrap_err();
-    assert!(error.to_string().contains("class 2"), "{error}");
+    assert!(error.to_string().contains("class number 2"), "{error}");
+    let each = Labels::Classes((0..30).collect());
+    let error = test
+        .test((&source, &each), (&source, &each), 0)
+        .unwrap_err();
+    assert!(error.to_string().contains("100 redraws"), "{error}");
     let none = source.select_rows(&[]);
     let error = test
         .test((&source, &labels), (&none, &labels.select(&[])), 0)
