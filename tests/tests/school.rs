@@ -57,7 +57,10 @@ fn transfer_along_and_across_the_edges_of_the_schools() {
         let of_split = seed::derive(0, &["school", "split", &number.to_string()]);
         let split = SplitTasks::draw(&schools, 0.75, of_split).unwrap();
         let measured = measurement.measure(&split.taught, of_split).unwrap();
-        let worth = measurement.worth_of_edges(&split, &measured).unwrap();
+        let worth = measurement
+            .worth_of_edges(&split, &measured)
+            .unwrap()
+            .explained;
         gained.push([worth.nothing, worth.along, worth.across, worth.all].map(|r2| 100.0 * r2));
         let graph = TransferGraph::new(&measured.gains).unwrap();
         let reliability = measurement.reliability(&split.taught, of_split).unwrap();

@@ -133,24 +133,33 @@ impl LinearModel {
     /// # Errors
     /// [`TransferError::FeatureMismatch`] and those of [`Features::dense`].
     pub fn predict(&self, rows: &Features) -> Result<Labels, TransferError> {
-        translearn_core::check_prediction_rows(rows, self.weights.nrows())?;
-        let outputs = matmul(&*rows.dense()?, &self.weights)? + &self.intercepts;
-        if outputs.ncols() == 1 {
-            return Ok(Labels::Values(outputs.remove_axis(Axis(1))));
-        }
-        let largest = |row: ArrayView1<'_, f64>| {
-            let outputs = row.iter().enumerate();
-            let best = outputs.fold((0, f64::NEG_INFINITY), |best, (class, &output)| {
-                if output > best.1 {
-                    (class, output)
-                } else {
-                    best
-                }
-            });
-            best.0
-        };
-        Ok(Labels::Classes(outputs.outer_iter().map(largest).collect()))
+        Ok(as_labels(self.outputs(rows)?))
     }
+
+    /// A column for the values, or for each class.
+    pub(super) fn outputs(&self, rows: &Features) -> Result<Array2<f64>, TransferError> {
+        translearn_core::check_prediction_rows(rows, self.weights.nrows())?;
+        Ok(matmul(&*rows.dense()?, &self.weights)? + &self.intercepts)
+    }
+}
+
+/// The values of the one column, or the class of the largest of several; the first of equals.
+pub(super) fn as_labels(outputs: Array2<f64>) -> Labels {
+    if outputs.ncols() == 1 {
+        return Labels::Values(outputs.remove_axis(Axis(1)));
+    }
+    let largest = |row: ArrayView1<'_, f64>| {
+        let outputs = row.iter().enumerate();
+        let best = outputs.fold((0, f64::NEG_INFINITY), |best, (class, &output)| {
+            if output > best.1 {
+                (class, output)
+            } else {
+                best
+            }
+        });
+        best.0
+    };
+    Labels::Classes(outputs.outer_iter().map(largest).collect())
 }
 
 impl TransferMeasurement {

@@ -56,7 +56,7 @@ pub use gradients::gradient_affinity;
 pub use graph::TransferGraph;
 pub use measure::{LinearModel, MeasuredTransfer, TransferMeasurement};
 pub use split::SplitTasks;
-pub use worth::EdgeWorth;
+pub use worth::{ByStart, EdgeWorth};
 
 /// Refuses what is no matrix over pairs of at least `needed` tasks.
 fn check_pairs(what: &str, matrix: &Array2<f64>, needed: usize) -> Result<(), TransferError> {

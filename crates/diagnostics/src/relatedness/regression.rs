@@ -54,6 +54,17 @@ pub(super) fn task_rows(
         .collect()
 }
 
+/// Labels as columns: one of values, or one of 0 and 1 for each of `outputs` classes.
+pub(super) fn columns(labels: &Labels, outputs: usize) -> Result<Array2<f64>, TransferError> {
+    if outputs == 1 {
+        let values = labels.values("a measurement of transfer from values")?;
+        return Ok(values.clone().insert_axis(Axis(1)));
+    }
+    let classes = labels.classes("a measurement of transfer from classes")?;
+    let is = |(row, class): (usize, usize)| f64::from(u8::from(classes[row] == class));
+    Ok(Array2::from_shape_fn((classes.len(), outputs), is))
+}
+
 impl TaskRows {
     /// One output is that of values, more are classes.
     pub(super) fn new(
@@ -62,18 +73,7 @@ impl TaskRows {
         name: &str,
     ) -> Result<Self, TransferError> {
         task.features.check_vectors(name)?;
-        let values = if outputs == 1 {
-            let values = task
-                .labels
-                .values("a measurement of transfer from values")?;
-            values.clone().insert_axis(Axis(1))
-        } else {
-            let classes = task
-                .labels
-                .classes("a measurement of transfer from classes")?;
-            let is = |(row, class): (usize, usize)| f64::from(u8::from(classes[row] == class));
-            Array2::from_shape_fn((classes.len(), outputs), is)
-        };
+        let values = columns(&task.labels, outputs)?;
         translearn_core::Sample::new(&task.features, &task.labels, outputs)?;
         if values.nrows() < 2 {
             return Err(TransferError::TooFewRows {

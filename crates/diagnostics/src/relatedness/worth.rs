@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use ndarray::{Array1, Array2, s};
+use ndarray::{Array1, Array2, Axis, s};
 use serde::{Deserialize, Serialize};
 use translearn_core::{Labelled, Labels, TransferError};
 
-use super::measure::{as_weights, check_tasks};
-use super::regression::{Fit, task_rows};
+use super::measure::{as_labels, as_weights, check_tasks};
+use super::regression::{Fit, columns, task_rows};
 use super::{LinearModel, MeasuredTransfer, SplitTasks, TransferGraph, TransferMeasurement};
 
 /// How well regressions do on held-out rows that start from other tasks: from those that the graph has an edge to, or from
@@ -24,13 +24,14 @@ use super::{LinearModel, MeasuredTransfer, SplitTasks, TransferGraph, TransferMe
 ///   \theta^{\text{across}}_j = \operatorname{mean}\{\theta_i : i \ne j,\ W_{ij} = 0\}, \qquad
 ///   \theta^{\text{all}}_j = \operatorname{mean}\{\theta_i : i \ne j\}$$
 ///
-/// with the weights `W` of the [`TransferGraph`], or towards 0 (`nothing`, and where there is no such task). The score of
-/// values is the explained variance over the held-out rows of all tasks together,
+/// with the weights `W` of the [`TransferGraph`], or towards 0 (`nothing`, and where there is no such task). The score is
+/// the explained variance over the held-out rows of all tasks together,
 ///
 /// $$1 - \sum_j \lVert y_j - \hat y_j \rVert^2 \Big/ \sum_j \lVert y_j - \bar y \rVert^2$$
 ///
-/// with the mean `ȳ` of all of them, and 0 where they are all alike; of classes it is the share of those rows that are
-/// called rightly.
+/// with the mean `ȳ` of all of them, and 0 where they are all alike. Like the gains that make the graph it is of squared
+/// errors: of classes `y` is a row of 0 and 1, a column for each class, and the score is Brier's skill score. Beside it stands
+/// the accuracy, the share of those rows that are called rightly, which can part from it.
 ///
 /// # Example
 ///
@@ -42,6 +43,15 @@ use super::{LinearModel, MeasuredTransfer, SplitTasks, TransferGraph, TransferMe
 /// doi:10.1007/978-3-540-87479-9_39.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EdgeWorth {
+    /// The explained variance; of classes Brier's skill score.
+    pub explained: ByStart,
+    /// The share of rows that are called rightly; `None` for values.
+    pub accuracy: Option<ByStart>,
+}
+
+/// A score by what regressions start from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ByStart {
     /// Shrunk towards 0.
     pub nothing: f64,
     /// Towards the mean of the tasks with an edge, weighted.
@@ -77,7 +87,7 @@ impl TransferMeasurement {
     /// let split = SplitTasks::draw(&[task(1.0), task(1.1), task(-1.0), task(-1.1)], 0.75, 0)?;
     /// let measurement = TransferMeasurement::default();
     /// let measured = measurement.measure(&split.taught, 0)?;
-    /// let worth = measurement.worth_of_edges(&split, &measured)?;
+    /// let worth = measurement.worth_of_edges(&split, &measured)?.explained;
     /// assert!(worth.along > worth.nothing && worth.nothing > worth.across);
     /// # Ok::<(), translearn_core::TransferError>(())
     /// ```
@@ -108,6 +118,12 @@ impl TransferMeasurement {
         }
         let graph = TransferGraph::new(&measured.gains)?;
         let edges = graph.weights();
+        // A class that was not learned from is in no output, and so predicted as 0.
+        let n_codes = split.held_out.iter().map(|rows| rows.labels.n_codes());
+        let n_columns = match outputs {
+            1 => 1,
+            outputs => n_codes.max().unwrap_or(0).max(outputs),
+        };
         let mut scores: [Score; 4] = Default::default();
         for (number, (task, held_out)) in tasks.iter().zip(&split.held_out).enumerate() {
             let mean = |weight: &dyn Fn(usize) -> f64| mean_of_others(parameters, number, weight);
@@ -125,15 +141,18 @@ impl TransferMeasurement {
             }
             let fit = task.fit(&task.all(), &side_by_side, self.lambda)?;
             for (place, score) in scores.iter_mut().enumerate() {
-                score.add(&model(&fit, place, outputs), held_out)?;
+                score.add(&model(&fit, place, outputs), held_out, n_columns)?;
             }
         }
-        let [nothing, along, across, all] = scores.map(|score| score.value());
-        Ok(EdgeWorth {
+        let by_start = |[nothing, along, across, all]: [f64; 4]| ByStart {
             nothing,
             along,
             across,
             all,
+        };
+        Ok(EdgeWorth {
+            explained: by_start(scores.each_ref().map(Score::explained)),
+            accuracy: (outputs > 1).then(|| by_start(scores.each_ref().map(Score::accuracy))),
         })
     }
 
@@ -216,36 +235,49 @@ fn model(fit: &Fit, place: usize, outputs: usize) -> LinearModel {
 /// What is known of the held-out rows so far.
 #[derive(Debug, Default)]
 struct Score {
+    rows: usize,
     right: usize,
     squared_errors: f64,
-    classes: usize,
-    values: Vec<f64>,
+    truths: Vec<Array2<f64>>,
 }
 
 impl Score {
-    fn add(&mut self, model: &LinearModel, rows: &Labelled<'_>) -> Result<(), TransferError> {
-        match (&model.predict(&rows.features)?, &*rows.labels) {
-            (Labels::Classes(predicted), truth) => {
-                let truth = truth.classes("held-out rows of classes")?;
-                self.right += predicted.iter().zip(truth).filter(|(a, b)| a == b).count();
-                self.classes += truth.len();
-            }
-            (Labels::Values(predicted), truth) => {
-                let truth = truth.values("held-out rows of values")?;
-                let wrong = truth - predicted;
-                self.squared_errors += wrong.dot(&wrong);
-                self.values.extend(truth);
-            }
+    /// `n_columns` is how many columns make the labels, of which the model may lack the last.
+    fn add(
+        &mut self,
+        model: &LinearModel,
+        rows: &Labelled<'_>,
+        n_columns: usize,
+    ) -> Result<(), TransferError> {
+        let truth = columns(&rows.labels, n_columns)?;
+        let outputs = model.outputs(&rows.features)?;
+        let mut wrong = truth.clone();
+        wrong
+            .slice_mut(s![.., ..outputs.ncols()])
+            .zip_mut_with(&outputs, |truth, output| *truth -= output);
+        self.squared_errors += sum_of_squares(&wrong);
+        self.rows += truth.nrows();
+        self.truths.push(truth);
+        if let (Labels::Classes(called), Labels::Classes(truth)) =
+            (as_labels(outputs), &*rows.labels)
+        {
+            self.right += called.iter().zip(truth).filter(|(a, b)| a == b).count();
         }
         Ok(())
     }
 
-    fn value(&self) -> f64 {
-        if self.classes > 0 {
-            return self.right as f64 / self.classes as f64;
-        }
-        let mean = self.values.iter().sum::<f64>() / self.values.len() as f64;
-        let total: f64 = self.values.iter().map(|y| (y - mean).powi(2)).sum();
+    fn accuracy(&self) -> f64 {
+        self.right as f64 / self.rows as f64
+    }
+
+    fn explained(&self) -> f64 {
+        let sums = self.truths.iter().map(|truth| truth.sum_axis(Axis(0)));
+        let mean = sums.reduce(|sum, more| sum + more).unwrap_or_default() / self.rows as f64;
+        let total: f64 = self
+            .truths
+            .iter()
+            .map(|truth| sum_of_squares(&(truth - &mean)))
+            .sum();
         if total > 0.0 {
             1.0 - self.squared_errors / total
         } else {
@@ -254,9 +286,12 @@ impl Score {
     }
 }
 
+fn sum_of_squares(values: &Array2<f64>) -> f64 {
+    values.iter().map(|value| value * value).sum()
+}
+
 #[cfg(test)]
 mod tests {
-    use ndarray::Axis;
     use proptest::prelude::*;
 
     use super::*;
@@ -277,7 +312,10 @@ mod tests {
         type Weigh<'a> = &'a dyn Fn(usize, usize) -> f64;
         let edge = |i: usize, j: usize| (0.5 * (t[[i, j]] + t[[j, i]])).max(0.0);
         let starts: [Weigh<'_>; 4] = [&|_, _| 0.0, &edge, &|i, j| f64::from(u8::from(edge(i, j) == 0.0)), &|_, _| 1.0];
-        for (weigh, found) in starts.into_iter().zip([worth.nothing, worth.along, worth.across, worth.all]) {
+        let found = |of: ByStart| [of.nothing, of.along, of.across, of.all];
+        let accuracies = worth.accuracy.map(found);
+        prop_assert_eq!(accuracies.is_some(), classes);
+        for (place, (weigh, explained)) in starts.into_iter().zip(found(worth.explained)).enumerate() {
             let (mut right, mut wrong, mut truths) = (0.0, 0.0, Vec::new());
             for j in 0..n {
                 let others: Vec<usize> = (0..n).filter(|&i| i != j).collect();
@@ -287,26 +325,34 @@ mod tests {
                     start = start + weigh(i, j) / sum * &measured.parameters.row(i);
                 }
                 let model = scorer.fit(&split.taught[j], start.view()).unwrap();
-                match (model.predict(&split.held_out[j].features).unwrap(), &*split.held_out[j].labels) {
-                    (Labels::Values(said), Labels::Values(truth)) => {
-                        wrong += (&said - truth).mapv(|v| v * v).sum();
-                        truths.extend(truth.iter().copied());
-                    }
-                    (Labels::Classes(said), Labels::Classes(truth)) => {
-                        right += said.iter().zip(truth).map(|(a, b)| f64::from(u8::from(a == b))).sum::<f64>();
-                        truths.extend(truth.iter().map(|&class| class as f64));
-                    }
-                    _ => prop_assert!(false, "another kind of label"),
+                let rows = &split.held_out[j];
+                for (at, x) in rows.features.dense().unwrap().outer_iter().enumerate() {
+                    // A column for each class that any row has.
+                    let output = |column: usize| {
+                        let known = column < model.intercepts.len();
+                        if known { x.dot(&model.weights.column(column)) + model.intercepts[column] } else { 0.0 }
+                    };
+                    let truth: Vec<f64> = match &*rows.labels {
+                        Labels::Values(values) => vec![values[at]],
+                        Labels::Classes(codes) => (0..4).map(|class| f64::from(u8::from(codes[at] == class))).collect(),
+                    };
+                    wrong += truth.iter().enumerate().map(|(column, y)| (y - output(column)).powi(2)).sum::<f64>();
+                    truths.push(truth);
+                }
+                if let (Labels::Classes(said), Labels::Classes(truth)) = (model.predict(&rows.features).unwrap(), &*rows.labels) {
+                    right += said.iter().zip(truth).map(|(a, b)| f64::from(u8::from(a == b))).sum::<f64>();
                 }
             }
-            let expected = if classes {
-                right / truths.len() as f64
-            } else {
-                1.0 - wrong / (Array1::from(truths.clone()).var(0.0) * truths.len() as f64)
-            };
-            // A row between two classes may go either way, by rounding.
-            let allowed = if classes { 1.01 / truths.len() as f64 } else { 1e-7 * (1.0 + expected.abs()) };
-            prop_assert!((found - expected).abs() <= allowed, "{found} {expected}");
+            let rows = truths.len() as f64;
+            let total: f64 = (0..truths[0].len())
+                .map(|column| truths.iter().map(|truth| truth[column]).collect::<Array1<f64>>().var(0.0) * rows)
+                .sum();
+            let expected = if total > 0.0 { 1.0 - wrong / total } else { 0.0 };
+            prop_assert!((explained - expected).abs() <= 1e-7 * (1.0 + expected.abs()), "{explained} {expected}");
+            if let Some(accuracies) = accuracies {
+                // A row between two classes may go either way, by rounding.
+                prop_assert!((accuracies[place] - right / rows).abs() <= 1.01 / rows);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::output::{complain, show};
+use super::output::{check_folder, complain, show};
 use crate::progress::Steps;
 use crate::relate::{Relatedness, TaskSet};
 use crate::report::{relatedness_table, write_relatedness};
@@ -40,6 +40,11 @@ fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let folder = match &arguments.out {
+        Some(folder) => folder.clone(),
+        None => workspace_target().join("relatedness").join(&arguments.data),
+    };
+    check_folder(&folder)?;
     let set = TaskSet::read(&arguments.data, arguments.rows)?;
     for ((name, rows), task) in set.names.iter().zip(&set.rows).zip(&set.tasks) {
         let used = task.labels.len();
@@ -49,13 +54,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
             ));
         }
     }
+    if let Some(shared) = &set.shared_rows {
+        complain(&format!(
+            "warning: {}",
+            crate::relate::shared_rows_warning(shared)
+        ));
+    }
     let mut steps = Steps::new("splits", arguments.splits);
     let found = Relatedness::of(&set, arguments.splits, || steps.done())?;
     drop(steps);
-    let folder = match &arguments.out {
-        Some(folder) => folder.clone(),
-        None => workspace_target().join("relatedness").join(&set.name),
-    };
     let page = write_relatedness(&folder, &found)?;
     show(&relatedness_table(&found, &page))?;
     Ok(ExitCode::SUCCESS)

@@ -14,7 +14,14 @@ use translearn_data::DataError;
 pub(crate) use read::TaskSet;
 #[cfg(test)]
 pub(crate) use relatedness::tests;
-pub(crate) use relatedness::{Comparison, RelatedTask, Relatedness, Start};
+pub(crate) use relatedness::{Comparison, Measure, Metric, RelatedTask, Relatedness, Score, Start};
+
+/// What rows in several tasks do to the scores, in a sentence.
+pub(crate) fn shared_rows_warning(shared: &str) -> String {
+    format!(
+        "{shared}: what is held out of one may be learned from in another, so that scores and gains are too high"
+    )
+}
 
 /// A set whose tasks cannot be related, or a result that cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -37,12 +44,31 @@ pub(crate) enum RelateError {
     SharedRows { set: String, known: String },
     /// Rows that no regression takes.
     #[error(
-        "the domains of `{set}` are {found}, and transfer is measured between rows of numbers alone"
+        "the domains of `{set}` are {found}, and transfer is measured between rows of numbers alone; name a set of many tasks (`school`) or of domains with columns: {known}"
     )]
-    NoVectors { set: String, found: String },
+    NoVectors {
+        set: String,
+        found: String,
+        known: String,
+    },
     /// Rows that say nothing.
-    #[error("domain `{domain}` of `{set}` has no labels, which transfer is measured by")]
-    NoLabels { set: String, domain: String },
+    #[error(
+        "domain `{domain}` of `{set}` has no label for each row, which transfer is measured by; name a set of many tasks (`school`) or of domains with labels: {known}"
+    )]
+    NoLabels {
+        set: String,
+        domain: String,
+        known: String,
+    },
+    /// Columns that are not the same.
+    #[error(
+        "the domains of `{set}` have other columns each ({widths}), and weights of one say nothing of another; name a set whose domains share their columns: {known}"
+    )]
+    OtherColumns {
+        set: String,
+        widths: String,
+        known: String,
+    },
     /// A file that cannot be written.
     #[error("`{}` cannot be written: {source}", path.display())]
     Write {

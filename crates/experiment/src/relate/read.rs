@@ -1,9 +1,10 @@
 //! The tasks of a set.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use translearn_core::{Features, Labelled, Labels, seed};
-use translearn_data::catalog::{self, Select, Set};
+use translearn_data::catalog::{self, Part, Select, Set};
 use translearn_data::encode::{ClassMap, TableEncoder, TableParams, real_labels};
 use translearn_data::{DataError, RawFeatures, RawLabels, RawSample, Table, embedded};
 
@@ -20,6 +21,8 @@ pub(crate) struct TaskSet {
     pub(crate) tasks: Vec<Labelled<'static>>,
     /// How many rows each has in the set.
     pub(crate) rows: Vec<usize>,
+    /// Which rows are in several of them, in words; `None` where none are known to be.
+    pub(crate) shared_rows: Option<String>,
 }
 
 impl TaskSet {
@@ -63,13 +66,18 @@ impl TaskSet {
             tasks: drawn.collect(),
             names,
             rows,
+            shared_rows: set.shared_rows().map(str::to_owned),
         })
     }
 }
 
-/// The sets of several domains, by name.
+/// The sets of several domains with the same columns and a label for each row, by name.
 fn known() -> String {
-    let several = |set: &&Set| set.domains().len() > 1;
+    let several = |set: &&Set| {
+        let parts = set.parts();
+        let widths: BTreeSet<_> = parts.iter().map(|part| part.columns).collect();
+        set.domains().len() > 1 && widths.len() == 1 && !parts.iter().any(Part::holds_nodes)
+    };
     let names: Vec<&str> = catalog::sets()
         .iter()
         .filter(several)
@@ -107,6 +115,7 @@ fn of_domains(set: &Set, domains: &[&str]) -> Result<Vec<Rows>, RelateError> {
         labels.push(sample.labels.ok_or_else(|| RelateError::NoLabels {
             set: set.name().to_owned(),
             domain: domain.to_owned(),
+            known: known(),
         })?);
     }
     let has_names = labels
@@ -121,6 +130,18 @@ fn of_domains(set: &Set, domains: &[&str]) -> Result<Vec<Rows>, RelateError> {
         labels.iter().map(real_labels).collect::<Result<_, _>>()?
     };
     let features = vectors(set, parts)?;
+    if features
+        .iter()
+        .any(|of| of.n_columns() != features[0].n_columns())
+    {
+        let widths = domains.iter().zip(&features);
+        let widths = widths.map(|(domain, of)| format!("{domain} {}", of.n_columns()));
+        return Err(RelateError::OtherColumns {
+            set: set.name().to_owned(),
+            widths: widths.collect::<Vec<_>>().join(", "),
+            known: known(),
+        });
+    }
     Ok(features.into_iter().zip(labels).collect())
 }
 
@@ -153,6 +174,7 @@ fn vectors(set: &Set, parts: Vec<RawFeatures>) -> Result<Vec<Features>, RelateEr
         _ => Err(RelateError::NoVectors {
             set: set.name().to_owned(),
             found: kinds.join(" and "),
+            known: known(),
         }),
     }
 }
@@ -191,5 +213,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("are tables and texts"), "{error}");
+        assert!(error.contains("name a set") && error.contains("wine-quality"));
+        assert!(!error.contains("citation"), "{error}");
     }
 }

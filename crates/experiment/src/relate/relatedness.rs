@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
-use translearn_core::{Labels, TransferError, seed};
+use translearn_core::{TransferError, seed};
 use translearn_diagnostics::interval::over_splits;
 use translearn_diagnostics::relatedness::{
-    Dendrogram, EdgeWorth, MeasuredTransfer, SplitTasks, TransferGraph, TransferMeasurement,
+    ByStart, Dendrogram, EdgeWorth, MeasuredTransfer, SplitTasks, TransferGraph,
+    TransferMeasurement,
 };
 
 use super::TaskSet;
@@ -25,8 +26,8 @@ pub(crate) struct Relatedness {
     pub(crate) set: String,
     /// Versions that decide the numbers.
     pub(crate) versions: BTreeMap<String, String>,
-    /// `accuracy` of classes, `r2` of values.
-    pub(crate) metric: String,
+    /// What is known to be in several tasks, so that scores and gains are too high.
+    pub(crate) shared_rows: Option<String>,
     /// Columns of each task.
     pub(crate) n_features: usize,
     /// How transfer was measured.
@@ -46,10 +47,8 @@ pub(crate) struct Relatedness {
     /// By how much gains on one half of the rows agree with those on the other: a correlation over pairs of tasks, the mean
     /// over splits.
     pub(crate) reliability: Option<f64>,
-    /// The score of each start on held-out rows.
-    pub(crate) scores: Vec<Score>,
-    /// How the starts differ.
-    pub(crate) comparisons: Vec<Comparison>,
+    /// What the starts are worth on held-out rows, by the explained variance that the gains are of, and by accuracy.
+    pub(crate) measures: Vec<Measure>,
     /// What was found with each split.
     pub(crate) splits: Vec<EdgeWorth>,
 }
@@ -67,6 +66,29 @@ pub(crate) struct RelatedTask {
     pub(crate) group: Option<usize>,
     /// Whether no other helps it: do not transfer.
     pub(crate) isolated: bool,
+}
+
+/// What the starts are worth by one metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Measure {
+    /// The metric.
+    pub(crate) metric: Metric,
+    /// The score of each start on held-out rows.
+    pub(crate) scores: Vec<Score>,
+    /// How the starts differ.
+    pub(crate) comparisons: Vec<Comparison>,
+}
+
+/// What is scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Metric {
+    /// The explained variance of values.
+    R2,
+    /// The same of classes as columns of 0 and 1.
+    BrierSkill,
+    /// The share of rows that are called rightly.
+    Accuracy,
 }
 
 /// What a regression starts from.
@@ -112,7 +134,7 @@ pub(crate) struct Comparison {
 impl Start {
     pub(crate) const ALL: [Self; 4] = [Self::Nothing, Self::Along, Self::Across, Self::All];
 
-    fn score(self, worth: &EdgeWorth) -> f64 {
+    fn score(self, worth: &ByStart) -> f64 {
         match self {
             Self::Nothing => worth.nothing,
             Self::Along => worth.along,
@@ -163,12 +185,11 @@ impl Relatedness {
             isolated: isolated.contains(&number),
         };
         let reliabilities: Option<Vec<f64>> = reliabilities.into_iter().collect();
-        let classes = matches!(&*set.tasks[0].labels, Labels::Classes(_));
         Ok(Self {
             schema: SCHEMA,
             set: set.name.clone(),
             versions: crate::plan::versions(),
-            metric: if classes { "accuracy" } else { "r2" }.to_owned(),
+            shared_rows: set.shared_rows.clone(),
             n_features: set.tasks[0].features.n_columns(),
             measurement,
             held_out: 1.0 - TAUGHT,
@@ -178,8 +199,7 @@ impl Relatedness {
             tree,
             silhouette,
             reliability: reliabilities.map(|of_splits| mean(&of_splits)),
-            scores: scores(&splits),
-            comparisons: comparisons(&splits)?,
+            measures: measures(&splits)?,
             splits,
         })
     }
@@ -198,7 +218,26 @@ impl Relatedness {
     }
 }
 
-fn scores(splits: &[EdgeWorth]) -> Vec<Score> {
+fn measures(splits: &[EdgeWorth]) -> Result<Vec<Measure>, TransferError> {
+    let measure = |metric: Metric, splits: &[ByStart]| {
+        Ok::<_, TransferError>(Measure {
+            metric,
+            scores: scores(splits),
+            comparisons: comparisons(splits)?,
+        })
+    };
+    let explained: Vec<ByStart> = splits.iter().map(|worth| worth.explained).collect();
+    let accuracy: Option<Vec<ByStart>> = splits.iter().map(|worth| worth.accuracy).collect();
+    match accuracy {
+        None => Ok(vec![measure(Metric::R2, &explained)?]),
+        Some(accuracy) => Ok(vec![
+            measure(Metric::BrierSkill, &explained)?,
+            measure(Metric::Accuracy, &accuracy)?,
+        ]),
+    }
+}
+
+fn scores(splits: &[ByStart]) -> Vec<Score> {
     let score = |start: Start| {
         let values: Vec<f64> = splits.iter().map(|worth| start.score(worth)).collect();
         let mean = mean(&values);
@@ -212,7 +251,7 @@ fn scores(splits: &[EdgeWorth]) -> Vec<Score> {
     Start::ALL.map(score).to_vec()
 }
 
-fn comparisons(splits: &[EdgeWorth]) -> Result<Vec<Comparison>, TransferError> {
+fn comparisons(splits: &[ByStart]) -> Result<Vec<Comparison>, TransferError> {
     let pairs = [
         (Start::Along, Start::Nothing),
         (Start::Across, Start::Nothing),
@@ -220,7 +259,7 @@ fn comparisons(splits: &[EdgeWorth]) -> Result<Vec<Comparison>, TransferError> {
         (Start::Along, Start::Across),
     ];
     let compare = |(of, against): (Start, Start)| {
-        let difference = |worth: &EdgeWorth| of.score(worth) - against.score(worth);
+        let difference = |worth: &ByStart| of.score(worth) - against.score(worth);
         let values: Vec<f64> = splits.iter().map(difference).collect();
         let interval = over_splits(&values, 1.0 - TAUGHT, 0.95)?;
         Ok(Comparison {
@@ -242,7 +281,7 @@ fn mean(values: &[f64]) -> f64 {
 pub(crate) mod tests {
     use std::borrow::Cow;
 
-    use translearn_core::Labelled;
+    use translearn_core::{Labelled, Labels};
 
     use super::*;
 
@@ -264,6 +303,7 @@ pub(crate) mod tests {
             name: "kinds <of> tasks".to_owned(),
             names: (0..6).map(|number| format!("task & {number}")).collect(),
             rows: vec![60; 6],
+            shared_rows: Some("9 rows <are> in two tasks".to_owned()),
             tasks,
         }
     }
@@ -277,18 +317,52 @@ pub(crate) mod tests {
         assert_eq!(groups, [0, 1, 0, 1, 0, 1].map(Some));
         assert_eq!(found.n_groups(), Some(2));
         // The mean of the splits, and the difference of the means.
-        let mean = |of: fn(&EdgeWorth) -> f64| found.splits.iter().map(of).sum::<f64>() / 4.0;
-        assert!((found.scores[1].mean - mean(|worth| worth.along)).abs() < 1e-12);
-        let along_across = found.comparisons[3];
+        let mean = |of: fn(&ByStart) -> f64| {
+            let scores = found.splits.iter().map(|worth| of(&worth.explained));
+            scores.sum::<f64>() / 4.0
+        };
+        let [measure] = &found.measures[..] else {
+            panic!("{:?}", found.measures)
+        };
+        assert_eq!(measure.metric, Metric::R2);
+        assert!((measure.scores[1].mean - mean(|worth| worth.along)).abs() < 1e-12);
+        let along_across = measure.comparisons[3];
         assert_eq!(
             (along_across.of, along_across.against),
             (Start::Along, Start::Across)
         );
-        let difference = found.scores[1].mean - found.scores[2].mean;
+        let difference = measure.scores[1].mean - measure.scores[2].mean;
         assert!((along_across.mean - difference).abs() < 1e-12 && along_across.low > 0.0);
         assert!(found.reliability.unwrap() > 0.9);
         let text = serde_json::to_string(&found).unwrap();
         assert_eq!(serde_json::from_str::<Relatedness>(&text).unwrap(), found);
+    }
+
+    /// The same tasks in two classes: the gains and the first measure are of squared errors, the second counts rows.
+    pub(crate) fn kinds_in_classes() -> TaskSet {
+        let mut set = kinds();
+        for task in &mut set.tasks {
+            let values = task.labels.values("test").unwrap();
+            let classes = values.mapv(|y| usize::from(y > 0.0));
+            task.labels = Cow::Owned(Labels::Classes(classes));
+        }
+        set
+    }
+
+    #[test]
+    fn classes_have_two_measures() {
+        let found = Relatedness::of(&kinds_in_classes(), 4, || ()).unwrap();
+        let metrics: Vec<Metric> = found
+            .measures
+            .iter()
+            .map(|measure| measure.metric)
+            .collect();
+        assert_eq!(metrics, [Metric::BrierSkill, Metric::Accuracy]);
+        let along = |place: usize| found.measures[place].scores[1].mean;
+        let mean = |of: fn(&EdgeWorth) -> f64| found.splits.iter().map(of).sum::<f64>() / 4.0;
+        assert!((along(0) - mean(|worth| worth.explained.along)).abs() < 1e-12);
+        assert!((along(1) - mean(|worth| worth.accuracy.unwrap().along)).abs() < 1e-12);
+        assert!(along(0) < along(1), "{found:?}");
     }
 
     #[test]

@@ -11,12 +11,11 @@ use translearn_diagnostics::advice::{Advice, MethodAdvice};
 use translearn_diagnostics::negative::Verdict;
 
 use super::figure::{Estimate, Figure, Row as FigureRow};
-use super::format::{Format, clean};
+use super::format::{Format, clean, none, p_value, points};
 use super::terminal::align;
 use super::{STYLE, put};
 use crate::summary;
 
-const PAGE: &str = include_str!("advice.html");
 /// Columns that are shown of those that shift.
 const MOST_COLUMNS: usize = 12;
 
@@ -27,10 +26,7 @@ const MOST_COLUMNS: usize = 12;
 pub(crate) fn write_advice(folder: &Path, title: &str, advice: &Advice) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let json = serde_json::to_string_pretty(advice)?;
-    let mut environment = super::environment().map_err(io::Error::other)?;
-    environment
-        .add_template("advice.html", PAGE)
-        .map_err(io::Error::other)?;
+    let environment = super::environment().map_err(io::Error::other)?;
     let page = environment
         .get_template("advice.html")
         .and_then(|template| {
@@ -47,15 +43,15 @@ pub(crate) fn advice_text(title: &str, advice: &Advice) -> String {
     let view = View::new(title, advice);
     let mut text = format!("{}\n{}\n\n", view.title, view.facts);
     let table = |head: &[&str]| vec![head.iter().map(|&cell| cell.to_owned()).collect::<Vec<_>>()];
-    let mut shifts = table(&["Shift", "Effect", "p"]);
+    let mut shifts = table(&["Shift", "Effect", "p", "p (Holm)"]);
     shifts.extend(view.shifts.iter().map(|shift| {
-        let note = shift.obstacle.clone().unwrap_or_default();
-        let effect = if note.is_empty() {
-            shift.effect.clone()
-        } else {
-            note
+        let effect = match shift.obstacle {
+            // The reasons below say why.
+            Some(_) => "not tested".to_owned(),
+            None => shift.effect.clone(),
         };
-        vec![shift.title.clone(), effect, shift.p_value.clone()]
+        let p_values = [shift.p_value.clone(), shift.p_holm.clone()];
+        [&[shift.title.clone(), effect][..], &p_values].concat()
     }));
     text.push_str(&align(&shifts));
     text.push('\n');
@@ -109,7 +105,6 @@ struct View {
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Word {
     class: &'static str,
-    sign: &'static str,
     word: &'static str,
 }
 
@@ -124,6 +119,7 @@ struct ShiftView {
     test: String,
     effect: String,
     p_value: String,
+    p_holm: String,
     obstacle: Option<String>,
 }
 
@@ -219,12 +215,12 @@ impl Scale {
 }
 
 fn word(verdict: Verdict) -> Word {
-    let (class, sign, word) = match verdict {
-        Verdict::Transfer => ("positive", "▲", "transfer"),
-        Verdict::DoNotTransfer => ("negative", "▼", "do not transfer"),
-        Verdict::Undecided => ("undecided", "○", "undecided"),
+    let (class, word) = match verdict {
+        Verdict::Transfer => ("positive", "transfer"),
+        Verdict::DoNotTransfer => ("negative", "do not transfer"),
+        Verdict::Undecided => ("undecided", "undecided"),
     };
-    Word { class, sign, word }
+    Word { class, word }
 }
 
 fn shift(finding: &translearn_diagnostics::advice::ShiftFinding) -> ShiftView {
@@ -233,14 +229,14 @@ fn shift(finding: &translearn_diagnostics::advice::ShiftFinding) -> ShiftView {
         title: finding.kind.title().to_owned(),
         test: result.map_or_else(String::new, |result| clean(&result.test)),
         effect: result.map_or_else(String::new, |result| format!("{:.2}", result.effect)),
-        p_value: result.map_or_else(String::new, |result| format!("{:.3}", result.p_value)),
+        p_value: result.map_or_else(String::new, |result| p_value(result.p_value)),
+        p_holm: finding.p_holm.map_or_else(String::new, p_value),
         obstacle: finding.obstacle.as_deref().map(clean),
     }
 }
 
 /// The baseline, then every method.
 fn methods(advice: &Advice, scale: &Scale) -> Vec<MethodView> {
-    let none = || "–".to_owned();
     let baseline_score = advice
         .methods
         .iter()
@@ -290,10 +286,6 @@ fn methods(advice: &Advice, scale: &Scale) -> Vec<MethodView> {
     std::iter::once(baseline)
         .chain(advice.methods.iter().map(method))
         .collect()
-}
-
-fn points(gain: f64) -> String {
-    format!("{:+.1}", 100.0 * gain)
 }
 
 /// Scores and believed gains.

@@ -106,6 +106,33 @@ impl Format {
     }
 }
 
+/// What stands where there is no number.
+pub(super) fn none() -> String {
+    "–".to_owned()
+}
+
+/// A gain of a share in points: `+4.3`, `−0.4`, `0.0`.
+pub(super) fn points(gain: f64) -> String {
+    if !gain.is_finite() {
+        return none();
+    }
+    let points = Format {
+        scale: 100.0,
+        decimals: 1,
+        is_rate: true,
+    };
+    points.signed(gain)
+}
+
+/// `0.023`, `< 0.001`
+pub(super) fn p_value(p_value: f64) -> String {
+    if p_value < 0.001 {
+        "< 0.001".to_owned()
+    } else {
+        format!("{p_value:.3}")
+    }
+}
+
 /// A metric's name in running text.
 pub(super) fn title(metric: &str) -> String {
     let known = match metric {
@@ -232,6 +259,14 @@ mod tests {
             "[−1.00, +3.00]"
         );
         assert_eq!(rate.interval(None, Some(0.03), true), None);
+    }
+
+    #[test]
+    fn gains_are_points_with_one_sign_for_less() {
+        let written = [0.0432, -0.0041, -1e-9, 0.0, f64::NAN].map(points);
+        assert_eq!(written, ["+4.3", "−0.4", "0.0", "0.0", "–"]);
+        let written = [0.0234, 0.001, 0.000_9, 0.0, 1.0].map(p_value);
+        assert_eq!(written, ["0.023", "0.001", "< 0.001", "< 0.001", "1.000"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::format::clean;
+use super::format::{clean, none, points};
 use crate::summary::GateSummary;
 
 /// One group of tasks. Gains are in points.
@@ -64,21 +64,9 @@ pub(super) fn view(summary: &GateSummary) -> GateView {
     }
 }
 
-fn none() -> String {
-    "–".to_owned()
-}
-
 fn share(share: f64) -> String {
     if share.is_finite() {
         format!("{:.1} %", 100.0 * share)
-    } else {
-        none()
-    }
-}
-
-fn points(gain: f64) -> String {
-    if gain.is_finite() {
-        format!("{:+.1}", 100.0 * gain)
     } else {
         none()
     }

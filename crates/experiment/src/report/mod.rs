@@ -32,9 +32,15 @@ use crate::plan::PlanFile;
 use crate::summary::Summary;
 use view::{FigureView, View};
 
-const HTML: &str = include_str!("report.html");
-const MARKDOWN: &str = include_str!("report.md");
-const RELATEDNESS: &str = include_str!("relatedness.html");
+/// By name: the pages, and what they share.
+const TEMPLATES: [(&str, &str); 6] = [
+    ("page.html", include_str!("page.html")),
+    ("parts.html", include_str!("parts.html")),
+    ("report.html", include_str!("report.html")),
+    ("report.md", include_str!("report.md")),
+    ("advice.html", include_str!("advice.html")),
+    ("relatedness.html", include_str!("relatedness.html")),
+];
 const STYLE: &str = include_str!("style.css");
 
 /// Writes `summary.json`, `report.md`, `report.html` and `plots/*.svg` into a result folder; plots of an earlier report
@@ -73,9 +79,9 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.set_syntax(syntax);
     environment.add_filter("md", |text: String| escape_markdown(&text));
     // Escapes what `.html` shows; the drawings and the style are marked as safe there.
-    environment.add_template("report.html", HTML)?;
-    environment.add_template("report.md", MARKDOWN)?;
-    environment.add_template("relatedness.html", RELATEDNESS)?;
+    for (name, template) in TEMPLATES {
+        environment.add_template(name, template)?;
+    }
     Ok(environment)
 }
 

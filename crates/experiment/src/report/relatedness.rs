@@ -10,10 +10,13 @@ use serde::Serialize;
 use translearn_core::TransferError;
 
 use super::figure::{DendrogramFigure, GraphFigure, Leaf, Vertex, drawn_edges};
-use super::format::{Format, clean, count};
+use super::format::{Format, clean, count, points};
 use super::terminal::align;
 use super::{STYLE, environment, put};
-use crate::relate::{Comparison, RelateError, RelatedTask, Relatedness, Start};
+use crate::relate::{
+    Comparison, Measure, Metric, RelateError, RelatedTask, Relatedness, Score, Start,
+    shared_rows_warning,
+};
 
 /// Beyond so many tasks the gains of all pairs are no table to read.
 const MOST_GAINS: usize = 24;
@@ -23,11 +26,8 @@ const MOST_GAINS: usize = 24;
 struct View {
     set: String,
     facts: String,
-    metric: String,
-    unit: &'static str,
-    scores: Vec<[String; 3]>,
-    /// What, mean, interval, verdict.
-    comparisons: Vec<[String; 4]>,
+    warning: Option<String>,
+    measures: Vec<MeasureView>,
     finding: String,
     graph: String,
     graph_caption: String,
@@ -39,6 +39,16 @@ struct View {
     splits: usize,
     held_out: String,
     reliability: String,
+}
+
+/// What transfer is worth by one metric.
+#[derive(Debug, Serialize)]
+struct MeasureView {
+    title: &'static str,
+    unit: &'static str,
+    scores: Vec<[String; 3]>,
+    /// What, mean, interval, verdict.
+    comparisons: Vec<[String; 4]>,
 }
 
 /// Writes `relatedness.json` and `relatedness.html` into a folder; where the page is.
@@ -75,16 +85,32 @@ pub(crate) fn write_relatedness(
 /// nothing                             90.12  0.41
 /// ```
 pub(crate) fn relatedness_table(found: &Relatedness, page: &Path) -> String {
-    let head = format!("{} ({})", clean(&found.set), shape(found));
-    let mut rows = vec![[head, metric(found), "std".to_owned()].to_vec()];
-    rows.extend(scores(found).map(|score| score.to_vec()));
-    let mut text = align(&rows);
-    text.push('\n');
-    let head = ["difference", "gain", "95 % interval", "verdict"].map(str::to_owned);
-    let mut rows = vec![head.to_vec()];
-    rows.extend(comparisons(found).map(|comparison| comparison.to_vec()));
-    text.push_str(&align(&rows));
-    let _ = writeln!(text, "\n{}", graph_facts(found));
+    let mut text = String::new();
+    let mut name = format!("{} ({})", clean(&found.set), shape(found));
+    for measure in &found.measures {
+        let view = MeasureView::new(measure);
+        let head = [name, view.title.to_owned(), "std".to_owned()];
+        let mut rows = vec![head.to_vec()];
+        rows.extend(view.scores.iter().map(|score| score.to_vec()));
+        text.push_str(&align(&rows));
+        text.push('\n');
+        let head = ["difference", "gain", "95 % interval", "verdict"].map(str::to_owned);
+        let mut rows = vec![head.to_vec()];
+        rows.extend(
+            view.comparisons
+                .iter()
+                .map(|comparison| comparison.to_vec()),
+        );
+        text.push_str(&align(&rows));
+        text.push('\n');
+        name = "start".to_owned();
+    }
+    let _ = writeln!(text, "{}", graph_facts(found));
+    if found.measures.len() > 1 {
+        text.push_str(
+            "the edges are of gains in squared error, as the Brier skill is and accuracy is not\n",
+        );
+    }
     if let Some(reliability) = found.reliability {
         let _ = writeln!(
             text,
@@ -145,7 +171,7 @@ impl View {
                     if from == to {
                         ("#f6f6f6".to_owned(), String::new())
                     } else {
-                        (shade(gain), signed_percent(gain))
+                        (shade(gain), points(gain))
                     }
                 };
                 let cells = gains.iter().enumerate().map(cell).collect();
@@ -166,14 +192,11 @@ impl View {
                     .collect::<Vec<_>>()
                     .join(", ")
             ),
-            metric: metric(found),
-            unit: if found.metric == "accuracy" {
-                "percentage points"
-            } else {
-                "points of explained variance"
-            },
-            scores: scores(found).collect(),
-            comparisons: comparisons(found).collect(),
+            warning: found.shared_rows.as_deref().map(|shared| {
+                let warning = shared_rows_warning(&clean(shared));
+                format!("Note: {warning}.")
+            }),
+            measures: found.measures.iter().map(MeasureView::new).collect(),
             finding: finding(found),
             graph: graph_figure.svg(),
             graph_caption,
@@ -221,39 +244,38 @@ fn graph_facts(found: &Relatedness) -> String {
     )
 }
 
-fn metric(found: &Relatedness) -> String {
-    if found.metric == "accuracy" {
-        "Accuracy (%)".to_owned()
-    } else {
-        "Explained variance (%)".to_owned()
-    }
-}
-
-/// Scores of both kinds are shares.
+/// Scores of all kinds are shares.
 fn format() -> Format {
     Format::of("accuracy", std::iter::empty())
 }
 
-fn scores(found: &Relatedness) -> impl Iterator<Item = [String; 3]> {
-    found.scores.iter().map(|score| {
-        [
-            name(score.start).to_owned(),
-            format().value(score.mean),
-            format().value(score.std),
-        ]
-    })
-}
-
-fn comparisons(found: &Relatedness) -> impl Iterator<Item = [String; 4]> {
-    found.comparisons.iter().map(|comparison| {
-        let (low, high) = (Some(comparison.low), Some(comparison.high));
-        [
-            format!("{} − {}", name(comparison.of), name(comparison.against)),
-            format().signed(comparison.mean),
-            format().interval(low, high, true).unwrap_or_default(),
-            verdict(comparison).to_owned(),
-        ]
-    })
+impl MeasureView {
+    fn new(measure: &Measure) -> Self {
+        let (title, unit) = match measure.metric {
+            Metric::R2 => ("Explained variance (%)", "points of explained variance"),
+            Metric::BrierSkill => ("Brier skill (%)", "points of Brier skill"),
+            Metric::Accuracy => ("Accuracy (%)", "points of accuracy"),
+        };
+        let score = |score: &Score| {
+            let (mean, std) = (format().value(score.mean), format().value(score.std));
+            [name(score.start).to_owned(), mean, std]
+        };
+        let comparison = |comparison: &Comparison| {
+            let (low, high) = (Some(comparison.low), Some(comparison.high));
+            [
+                format!("{} − {}", name(comparison.of), name(comparison.against)),
+                format().signed(comparison.mean),
+                format().interval(low, high, true).unwrap_or_default(),
+                verdict(comparison).to_owned(),
+            ]
+        };
+        Self {
+            title,
+            unit,
+            scores: measure.scores.iter().map(score).collect(),
+            comparisons: measure.comparisons.iter().map(comparison).collect(),
+        }
+    }
 }
 
 fn name(start: Start) -> &'static str {
@@ -275,10 +297,28 @@ fn verdict(comparison: &Comparison) -> &'static str {
     }
 }
 
-/// Whether to believe the edges, in a sentence.
+/// Whether to believe the edges, in sentences: once where all measures say the same.
 fn finding(found: &Relatedness) -> String {
+    let of = |measure: &Measure| {
+        let by = match measure.metric {
+            Metric::R2 | Metric::BrierSkill => "By squared errors, which the gains are of",
+            Metric::Accuracy => "By accuracy",
+        };
+        (by, edges_and_all(measure))
+    };
+    let all: Vec<(&str, String)> = found.measures.iter().map(of).collect();
+    match &all[..] {
+        [(_, first), rest @ ..] if rest.iter().all(|(_, other)| other == first) => first.clone(),
+        all => {
+            let said = all.iter().map(|(by, said)| format!("{by}: {said}"));
+            said.collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+fn edges_and_all(measure: &Measure) -> String {
     let of = |of: Start, against: Start| {
-        let mut all = found.comparisons.iter();
+        let mut all = measure.comparisons.iter();
         let one = all.find(|one| (one.of, one.against) == (of, against));
         one.map_or("undecided", verdict)
     };
@@ -310,10 +350,6 @@ fn percent(share: f64) -> String {
     .replace('-', "−")
 }
 
-fn signed_percent(share: f64) -> String {
-    format().with_decimals(1).signed(share)
-}
-
 /// From orange over white to blue; full at ± 50 %.
 fn shade(gain: f64) -> String {
     let full = if gain > 0.0 {
@@ -329,7 +365,7 @@ fn shade(gain: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::relate::tests::kinds;
+    use crate::relate::tests::{kinds, kinds_in_classes};
 
     #[test]
     fn the_page_is_whole_and_shows_names_as_they_are() {
@@ -340,6 +376,7 @@ mod tests {
         assert!(html.ends_with("</html>\n") && html.matches("<svg").count() == 2);
         assert!(!html.contains("kinds <of>") && html.contains("kinds &lt;of&gt; tasks"));
         assert!(html.contains("The edges say from where"), "{html}");
+        assert!(html.contains("9 rows &lt;are&gt; in two tasks: what is held out"));
         for outside in ["src=", "href=\"http", "@import", "<script"] {
             assert!(!html.contains(outside), "{outside}");
         }
@@ -354,10 +391,42 @@ mod tests {
     }
 
     #[test]
+    fn the_scores_of_classes_are_of_what_the_gains_are_and_of_accuracy() {
+        let mut found = Relatedness::of(&kinds_in_classes(), 3, || ()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let page = write_relatedness(folder.path(), &found).unwrap();
+        let html = fs::read_to_string(&page).unwrap();
+        let table = relatedness_table(&found, &page);
+        for text in [&html, &table] {
+            assert!(text.contains("Brier skill (%)") && text.contains("Accuracy (%)"));
+        }
+        assert!(table.contains("the edges are of gains in squared error"));
+        // Said once where both agree.
+        for measure in &mut found.measures {
+            for comparison in &mut measure.comparisons {
+                (comparison.low, comparison.high) = (0.1, 0.2);
+            }
+        }
+        assert!(
+            !finding(&found).contains("By accuracy"),
+            "{}",
+            finding(&found)
+        );
+        for comparison in &mut found.measures[1].comparisons {
+            (comparison.low, comparison.high) = (-0.1, 0.1);
+        }
+        let said = finding(&found);
+        assert!(
+            said.contains("the gains are of: The edges say from where"),
+            "{said}"
+        );
+        assert!(said.contains("By accuracy: Whether the edges say from where is undecided"));
+    }
+
+    #[test]
     fn gains_are_coloured_by_their_sign_and_size() {
         assert_eq!(shade(0.0), "rgb(255, 255, 255)");
         assert_eq!([shade(0.5), shade(9.0)], ["rgb(86, 180, 233)"; 2]);
         assert_eq!(shade(-0.25), "rgb(243, 207, 128)");
-        assert_eq!(signed_percent(-0.0123), "−1.2");
     }
 }

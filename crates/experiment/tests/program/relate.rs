@@ -65,7 +65,10 @@ fn the_speakers_of_digits_are_related() {
         done.stdout
     );
     let found: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(found["metric"], "accuracy");
+    let metrics: Vec<&Value> = (found["measures"].as_array().unwrap().iter())
+        .map(|measure| &measure["metric"])
+        .collect();
+    assert_eq!(metrics, ["brier-skill", "accuracy"]);
     let names: Vec<&str> = (found["tasks"].as_array().unwrap().iter())
         .map(|task| task["name"].as_str().unwrap())
         .collect();
@@ -80,4 +83,38 @@ fn the_speakers_of_digits_are_related() {
     // The same again, on any number of threads.
     let (_, again, page) = relate("twice");
     assert_eq!((again, page), (json, html));
+}
+
+/// What is known to be in both domains is said before the scores, on the page and in the file.
+#[test]
+fn rows_in_both_domains_are_warned_of() {
+    if !is_here("student-performance") {
+        return;
+    }
+    let lab = lab();
+    let line = ["relate", "student-performance", "--splits", "2", "--rows"];
+    let done = lab.run(&[&line[..], &["40", "--out", "out"]].concat());
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(
+        done.stderr
+            .contains("warning: 382 pupils are in both domains"),
+        "{}",
+        done.stderr
+    );
+    let file = |name: &str| fs::read_to_string(lab.path("out").join(name)).unwrap();
+    let found: Value = serde_json::from_str(&file("relatedness.json")).unwrap();
+    assert_eq!(found["shared_rows"], "382 pupils are in both domains");
+    assert_eq!(found["measures"].as_array().unwrap().len(), 1);
+    assert!(file("relatedness.html").contains("382 pupils are in both domains: what is held out"));
+}
+
+#[test]
+fn a_file_is_no_place_for_a_page() {
+    let lab = lab();
+    fs::write(lab.path("taken"), "").unwrap();
+    for out in ["taken", "taken/here"] {
+        let done = lab.run(&["relate", "fsdd", "--out", out]);
+        assert_eq!(done.code, Some(2));
+        assert!(done.stderr.contains("`taken` is a file"), "{}", done.stderr);
+    }
 }
