@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use serde_json::Map;
 use translearn_core::Registry;
@@ -12,7 +12,8 @@ use translearn_data::preprocess::Step;
 use translearn_data::read::ReadOptions;
 use translearn_diagnostics::advice::Adviser;
 
-use super::output::{complain, show};
+use super::output::{check_folder, complain, show};
+use crate::prepare::PrepareError;
 use crate::question::{Known, Question};
 use crate::report::{advice_text, write_advice};
 use crate::run::workspace_target;
@@ -40,6 +41,15 @@ pub(super) struct Arguments {
     /// The column or array of the label.
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
+    /// The array of the features, where a file (npz, mat, hdf5) holds several.
+    #[arg(long, value_name = "ARRAY")]
+    features: Option<String>,
+    /// Whether svmlight indices count from 1 [default: unless one of either file is 0].
+    #[arg(long, value_name = "true|false")]
+    one_based: Option<bool>,
+    /// How many features svmlight rows have [default: what the largest index of both files needs].
+    #[arg(long, value_name = "N")]
+    n_features: Option<usize>,
     /// Which labels of the target are seen: all that are there, none, or so many, drawn by seed.
     #[arg(long, value_name = "N|all|none", default_value = "all")]
     target_labels: Known,
@@ -66,13 +76,30 @@ pub(super) struct Arguments {
     out: Option<PathBuf>,
 }
 
+/// Notes that are shown of those about columns.
+const MOST_NOTES: usize = 8;
+
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<ExitCode> {
+    let folder = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| workspace_target().join("diagnose"));
+    check_folder(&folder)?;
+    if let Some(label) = (arguments.label.iter()).find(|label| arguments.drop.contains(label)) {
+        bail!("`{label}` is the label and is to be left out; say one of `--label` and `--drop`");
+    }
+    for name in &arguments.methods {
+        registry.method(name)?;
+    }
     let question = Question {
         source: arguments.source.clone(),
         target: arguments.target.clone(),
         options: ReadOptions {
             label: arguments.label.clone(),
             drop: arguments.drop.clone(),
+            features: arguments.features.clone(),
+            one_based: arguments.one_based,
+            n_features: arguments.n_features,
             ..ReadOptions::default()
         },
         known: arguments.target_labels,
@@ -84,8 +111,20 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<ExitCode
     if let Some(learner) = &arguments.learner {
         adviser = adviser.learner(registry.learner(learner)?.build(Map::new())?);
     }
-    let asked = question.read()?;
+    let asked = question.read().map_err(|error| match error {
+        PrepareError::Output => anyhow!(
+            "the labels are numbers, which can be classes or values; say `--output classification` or `--output regression`"
+        ),
+        error => error.into(),
+    })?;
     let problem = &asked.problem;
+    for note in asked.notes.iter().take(MOST_NOTES) {
+        complain(&format!("note: {note}"));
+    }
+    if asked.notes.len() > MOST_NOTES {
+        let more = asked.notes.len() - MOST_NOTES;
+        complain(&format!("note: and {more} more of this kind"));
+    }
     complain(&format!(
         "testing {} source and {} target rows for shift, and weighing methods on {} labelled target rows ...",
         problem.sources()[0].0.features.n_rows(),
@@ -100,10 +139,6 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<ExitCode
             .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
     };
     let title = format!("{} → {}", name(&arguments.source), name(&arguments.target));
-    let folder = arguments
-        .out
-        .clone()
-        .unwrap_or_else(|| workspace_target().join("diagnose"));
     write_advice(&folder, &title, &advice)
         .with_context(|| format!("cannot write to `{}`", folder.display()))?;
     let page = folder.join("advice.html");

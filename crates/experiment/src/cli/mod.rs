@@ -82,9 +82,21 @@ pub fn main_with(registry: Registry) -> ExitCode {
         Command::Worker => Ok(worker::serve(&registry)),
     };
     done.unwrap_or_else(|error| {
-        complain(&format!("error: {error:#}"));
+        complain(&format!("error: {}", in_words(&error)));
         ExitCode::from(2)
     })
+}
+
+/// The error and its causes, each said once: many errors name their cause themselves.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !words.contains(&cause) {
+            words.push_str(": ");
+            words.push_str(&cause);
+        }
+    }
+    words
 }
 
 #[cfg(test)]
@@ -94,6 +106,18 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let file = translearn_data::DataError::io("open", "a.csv".as_ref());
+        let error = anyhow::Error::from(file(std::io::Error::other("no such thing")));
+        assert_eq!(in_words(&error), "cannot open `a.csv`: no such thing");
+        let outer = error.context("the source");
+        assert_eq!(
+            in_words(&outer),
+            "the source: cannot open `a.csv`: no such thing"
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A problem from two files of one's own, for `diagnose`.
 
-use std::path::{Path, PathBuf};
+mod columns;
+
+use std::path::PathBuf;
 
 use translearn_core::{Domain, Features, LabelSpace, Labels, Task, TransferProblem, seed};
 use translearn_data::encode::{ClassMap, TableEncoder, TableParams, real_labels};
@@ -18,7 +20,7 @@ pub(crate) struct Question {
     pub(crate) source: PathBuf,
     /// The file of the target.
     pub(crate) target: PathBuf,
-    /// How both are read; `label` names the label.
+    /// How both are read; `label` names the label. What svmlight files leave open is the same for both.
     pub(crate) options: ReadOptions,
     /// Which labels of the target are seen.
     pub(crate) known: Known,
@@ -48,6 +50,8 @@ pub(crate) struct Asked {
     pub(crate) problem: TransferProblem,
     /// The names of the features; none where the files have none.
     pub(crate) columns: Vec<String>,
+    /// What was done to cells in silence, in sentences.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Question {
@@ -58,8 +62,9 @@ impl Question {
     pub(crate) fn read(&self) -> Result<Asked, PrepareError> {
         let names = [("source", &self.source), ("target", &self.target)]
             .map(|(role, path)| format!("{role} {}", path.display()));
-        let source = read::file(&self.source, &self.options).map_err(data(&names[0]))?;
-        let target = self.target().map_err(data(&names[1]))?;
+        let options = read::common_options(&[&self.source, &self.target], &self.options)
+            .map_err(data("the files"))?;
+        let (source, target) = self.parts(&options, &names)?;
         let RawSample {
             features: source,
             labels: Some(labels),
@@ -72,8 +77,8 @@ impl Question {
         };
         let (rows, known) = self.seen(&target, &names[1])?;
         let (space, labels, known) = self.labels(&labels, known.as_ref())?;
-        let (source, target, columns) =
-            encode(&source, &target.features, &self.target).map_err(data("the files"))?;
+        let (source, target, columns, notes) =
+            (self.encode(&source, &target.features)).map_err(data("the files"))?;
         let (_, sources, target) = Pipeline::from(self.preprocess.clone())
             .fit_transform(&[&source], &target)
             .map_err(data("preprocessing"))?;
@@ -93,18 +98,40 @@ impl Question {
         });
         let problem =
             TransferProblem::from_parts(sources.collect(), (domain(&names[1], target), task))?;
-        Ok(Asked { problem, columns })
+        Ok(Asked {
+            problem,
+            columns,
+            notes,
+        })
     }
 
-    fn target(&self) -> Result<PartlyLabelled, DataError> {
-        let found = read::partly_labelled(&self.target, &self.options);
+    /// Both files. A column to leave out has to be in one of them.
+    fn parts(
+        &self,
+        options: &ReadOptions,
+        names: &[String; 2],
+    ) -> Result<(RawSample, PartlyLabelled), PrepareError> {
+        let source = with_known_drops(options, |options| read::file(&self.source, options));
+        let (source, missing) = source.map_err(data(&names[0]))?;
+        let target = with_known_drops(options, |options| self.target(options));
+        let (target, also_missing) = target.map_err(data(&names[1]))?;
+        let in_neither = (also_missing.into_iter())
+            .find(|(name, _)| missing.iter().any(|(other, _)| other == name));
+        match in_neither {
+            Some((_, error)) => Err(data(&names[1])(error)),
+            None => Ok((source, target)),
+        }
+    }
+
+    fn target(&self, options: &ReadOptions) -> Result<PartlyLabelled, DataError> {
+        let found = read::partly_labelled(&self.target, options);
         if self.known != Known::Nothing {
             return found;
         }
         // Without labels the array that would hold them may be missing.
         let unlabelled = ReadOptions {
             label: None,
-            ..self.options.clone()
+            ..options.clone()
         };
         let found = match found {
             Err(DataError::Missing { .. }) => read::partly_labelled(&self.target, &unlabelled)?,
@@ -114,6 +141,33 @@ impl Question {
             labels: None,
             ..found
         })
+    }
+
+    /// The features of both, their names, and what is to be said of them.
+    fn encode(
+        &self,
+        source: &RawFeatures,
+        target: &RawFeatures,
+    ) -> Result<(Features, Features, Vec<String>, Vec<String>), DataError> {
+        match (source, target) {
+            (RawFeatures::Matrix(source), RawFeatures::Matrix(target)) => {
+                Ok((source.clone(), target.clone(), Vec::new(), Vec::new()))
+            }
+            (RawFeatures::Table(source), RawFeatures::Table(target)) => {
+                let notes = columns::compare((source, &self.source), (target, &self.target))?;
+                let encoder =
+                    TableEncoder::fit_domains(&[source], target, &TableParams::default())?;
+                let names = encoder.feature_names().to_vec();
+                let (source, target) = (encoder.transform(source)?, encoder.transform(target)?);
+                Ok((source, target, names, notes))
+            }
+            _ => Err(DataError::Mismatch {
+                path: self.target.clone(),
+                left: format!("the source is {}", kind(source)),
+                right: format!("the target is {}", kind(target)),
+                advice: "bring both to one format, a table or a matrix".to_owned(),
+            }),
+        }
     }
 
     /// The labels as codes or numbers.
@@ -174,31 +228,35 @@ impl Question {
     }
 }
 
-/// The features of both, and their names.
-fn encode(
-    source: &RawFeatures,
-    target: &RawFeatures,
-    path: &Path,
-) -> Result<(Features, Features, Vec<String>), DataError> {
-    match (source, target) {
-        (RawFeatures::Matrix(source), RawFeatures::Matrix(target)) => {
-            Ok((source.clone(), target.clone(), Vec::new()))
+/// What `read` gives without those columns to leave out that are not there, and why each of these is missing.
+fn with_known_drops<T>(
+    options: &ReadOptions,
+    read: impl Fn(&ReadOptions) -> Result<T, DataError>,
+) -> Result<(T, Vec<(String, DataError)>), DataError> {
+    let mut options = options.clone();
+    let mut missing = Vec::new();
+    loop {
+        match read(&options) {
+            Ok(found) => return Ok((found, missing)),
+            Err(DataError::Missing {
+                name,
+                path,
+                kind,
+                nearest,
+                known,
+            }) if options.drop.contains(&name) => {
+                options.drop.retain(|other| *other != name);
+                let error = DataError::Missing {
+                    name: name.clone(),
+                    path,
+                    kind,
+                    nearest,
+                    known,
+                };
+                missing.push((name, error));
+            }
+            Err(error) => return Err(error),
         }
-        (RawFeatures::Table(source), RawFeatures::Table(target)) => {
-            let encoder = TableEncoder::fit_domains(&[source], target, &TableParams::default())?;
-            let names = encoder.feature_names().to_vec();
-            Ok((
-                encoder.transform(source)?,
-                encoder.transform(target)?,
-                names,
-            ))
-        }
-        _ => Err(DataError::Mismatch {
-            path: path.to_owned(),
-            left: format!("the source is {}", kind(source)),
-            right: format!("the target is {}", kind(target)),
-            advice: "bring both to one format, a table or a matrix".to_owned(),
-        }),
     }
 }
 
