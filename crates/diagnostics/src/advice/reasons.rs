@@ -216,6 +216,14 @@ fn methods(advice: &Advice, rule: &GateRule) -> Vec<String> {
     .collect();
     if !sentences.is_empty() {
         sentences.insert(0, rule.in_words());
+        let mut decisions = advice
+            .methods
+            .iter()
+            .filter_map(|method| method.decision.as_ref());
+        if decisions.any(|decision| decision.vote.is_some()) {
+            let words = "Where a method and no transfer disagree, the rows around say which of both is likelier right.";
+            sentences.insert(1, words.to_owned());
+        }
     }
     if advice.facts.n_labelled > 0 {
         let mut obstacles: Vec<&str> = Vec::new();

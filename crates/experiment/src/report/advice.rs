@@ -63,6 +63,7 @@ pub(crate) fn advice_text(title: &str, advice: &Advice) -> String {
         &gain,
         "95 % interval",
         "At stake",
+        "Neighbours",
     ]);
     methods.extend(view.methods.iter().map(|method| {
         let cells = [
@@ -72,6 +73,7 @@ pub(crate) fn advice_text(title: &str, advice: &Advice) -> String {
             &method.gain,
             &method.interval,
             &method.at_stake,
+            &method.vote,
         ];
         cells.map(Clone::clone).to_vec()
     }));
@@ -134,6 +136,7 @@ struct MethodView {
     gain: String,
     interval: String,
     at_stake: String,
+    vote: String,
     obstacle: String,
 }
 
@@ -251,6 +254,7 @@ fn methods(advice: &Advice, scale: &Scale) -> Vec<MethodView> {
         gain: String::new(),
         interval: String::new(),
         at_stake: String::new(),
+        vote: String::new(),
         obstacle: String::new(),
     };
     let method = |method: &MethodAdvice| {
@@ -280,6 +284,7 @@ fn methods(advice: &Advice, scale: &Scale) -> Vec<MethodView> {
             at_stake: decision
                 .and_then(|one| one.at_stake)
                 .map_or_else(none, |share| format!("{:.0} %", 100.0 * share)),
+            vote: decision.and_then(|one| one.vote).map_or_else(none, points),
             obstacle: obstacle.map_or_else(String::new, |text| clean(text)),
         }
     };
