@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use translearn_core::TransferError;
 
+use crate::check::check_share;
+
 /// From where to where a number may lie.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
@@ -221,14 +223,7 @@ fn student_tail(t: f64, nu: f64) -> f64 {
 }
 
 pub(crate) fn check_confidence(confidence: f64) -> Result<(), TransferError> {
-    if confidence > 0.0 && confidence < 1.0 {
-        return Ok(());
-    }
-    Err(TransferError::InvalidParameter {
-        name: "confidence".to_owned(),
-        value: confidence.to_string(),
-        range: "(0, 1)".to_owned(),
-    })
+    check_share("confidence", confidence)
 }
 
 #[cfg(test)]

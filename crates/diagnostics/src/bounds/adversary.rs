@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use translearn_core::{Features, TransferError, seed};
 
 use super::hypothesis::equal_masses;
+use crate::check::check_count;
 
 /// How rich the regions are among which the one is sought that differs most between the domains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,14 +29,7 @@ impl Complexity {
             Self::VcDimension(number) => ("vc_dimension", number),
             Self::Rademacher(number) => ("rademacher", number),
         };
-        if number > 0 {
-            return Ok(());
-        }
-        Err(TransferError::InvalidParameter {
-            name: name.to_owned(),
-            value: "0".to_owned(),
-            range: "integer ≥ 1".to_owned(),
-        })
+        check_count(name, number, 1)
     }
 
     /// By how much the share of any region can differ to one side from its share of the rows, but for a chance of `missed`.

@@ -1,14 +1,12 @@
 //! The bound of Ben-David and others.
 
 use ndarray::Array1;
-use translearn_core::{
-    BaseLearner, Features, Labels, Prediction, Sample, TransferError, TransferProblem, setters,
-};
+use translearn_core::{BaseLearner, Features, Prediction, TransferError, TransferProblem, setters};
 use translearn_learners::{Logistic, Tree};
 
 use super::AdaptationBound;
 use super::adversary::{Adversary, Complexity};
-use super::hypothesis::weighs_rows;
+use super::hypothesis::{refitted, weighs_rows};
 use super::terms::Terms;
 
 /// The bound of Ben-David and others: the error on the target is at most the error on the source, half of the HΔH distance of
@@ -182,13 +180,8 @@ impl Adversary for Regions<'_> {
         weights: &Array1<f64>,
         seed: u64,
     ) -> Result<Vec<bool>, TransferError> {
-        let labels = Labels::Classes(wanted.iter().map(|&wanted| usize::from(wanted)).collect());
-        let sample = Sample::new(rows, &labels, 2)?.with_weights(weights)?;
-        let found = self.adversary.fit_boxed(&sample, seed)?.predict(rows)?;
-        let found = found
-            .labels
-            .classes(self.adversary.info().name)?
-            .mapv(|class| class == 1);
-        Ok(found.to_vec())
+        let labels = wanted.iter().map(|&wanted| usize::from(wanted)).collect();
+        let found = refitted(self.adversary, rows, labels, 2, weights, seed)?;
+        Ok(found.iter().map(|&class| class == 1).collect())
     }
 }

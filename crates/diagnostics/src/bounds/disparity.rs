@@ -1,14 +1,12 @@
 //! The disparity discrepancy.
 
 use ndarray::Array1;
-use translearn_core::{
-    BaseLearner, Features, Labels, Prediction, Sample, TransferError, TransferProblem, setters,
-};
+use translearn_core::{BaseLearner, Features, Prediction, TransferError, TransferProblem, setters};
 use translearn_learners::Logistic;
 
 use super::AdaptationBound;
 use super::adversary::{Adversary, Complexity};
-use super::hypothesis::{BOUND, weighs_rows};
+use super::hypothesis::{BOUND, refitted, weighs_rows};
 use super::terms::Terms;
 
 /// The disparity discrepancy of a hypothesis: how much more often a rival can differ from it on the target than on the source,
@@ -158,16 +156,14 @@ impl<H: Fn(&Features) -> Result<Prediction, TransferError> + Sync> Adversary for
         let said = (self.hypothesis)(rows)?;
         let others = next_best(&said, self.n_classes)?;
         let said = said.labels.classes(BOUND)?;
-        let asked = (wanted.iter().zip(said).zip(&others))
-            .map(|((&wanted, &said), &other)| if wanted { other } else { said });
-        let asked = Labels::Classes(asked.collect());
-        let sample = Sample::new(rows, &asked, self.n_classes)?.with_weights(weights)?;
-        if sample.n_classes_present() < 2 {
+        let asked: Array1<usize> = (wanted.iter().zip(said).zip(&others))
+            .map(|((&wanted, &said), &other)| if wanted { other } else { said })
+            .collect();
+        if asked.iter().all(|class| *class == asked[0]) {
             // One answer serves all rows: it differs from the hypothesis just where that is wanted.
             return Ok(wanted.to_vec());
         }
-        let rival = self.learner.fit_boxed(&sample, seed)?.predict(rows)?;
-        let rival = rival.labels.classes(self.learner.info().name)?;
+        let rival = refitted(self.learner, rows, asked, self.n_classes, weights, seed)?;
         Ok(rival
             .iter()
             .zip(said)

@@ -86,6 +86,21 @@ pub(super) fn joint_error(
     Ok(Some((error, limit)))
 }
 
+/// What a learner that was fitted to weighted labels says of the same rows.
+pub(super) fn refitted(
+    learner: &BaseLearner,
+    rows: &Features,
+    labels: Array1<usize>,
+    n_classes: usize,
+    weights: &Array1<f64>,
+    seed: u64,
+) -> Result<Array1<usize>, TransferError> {
+    let labels = Labels::Classes(labels);
+    let sample = Sample::new(rows, &labels, n_classes)?.with_weights(weights)?;
+    let said = learner.fit_boxed(&sample, seed)?.predict(rows)?;
+    Ok(said.labels.classes(learner.info().name)?.clone())
+}
+
 /// Refuses a learner for which the domains cannot be made to weigh the same.
 pub(super) fn weighs_rows(learner: &BaseLearner) -> Result<(), TransferError> {
     let info = learner.info();

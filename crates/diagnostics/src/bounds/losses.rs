@@ -72,14 +72,3 @@ impl Losses {
         }
     }
 }
-
-pub(super) fn check_above_zero(name: &str, value: f64) -> Result<(), TransferError> {
-    if value > 0.0 && value.is_finite() {
-        return Ok(());
-    }
-    Err(TransferError::InvalidParameter {
-        name: name.to_owned(),
-        value: value.to_string(),
-        range: "(0, ∞)".to_owned(),
-    })
-}

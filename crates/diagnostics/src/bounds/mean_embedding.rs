@@ -4,7 +4,8 @@ use ndarray::s;
 use translearn_core::{Features, TransferError, kernel::ResolvedKernel, setters};
 
 use super::AdaptationBound;
-use super::losses::{Losses, check_above_zero};
+use super::losses::Losses;
+use crate::check::check_above_zero;
 use crate::shift::Pair;
 
 /// The bound by the maximum mean discrepancy: where the loss is a function of a kernel's space, its mean on the target is at

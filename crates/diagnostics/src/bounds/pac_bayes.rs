@@ -4,7 +4,7 @@ use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 use translearn_core::{Features, Labels, TransferError, TransferProblem, linalg::matmul, setters};
 
-use super::losses::check_above_zero;
+use crate::check::check_above_zero;
 use crate::interval::check_confidence;
 
 /// The PAC-Bayesian bound of Germain and others for linear classifiers that are drawn around given weights.

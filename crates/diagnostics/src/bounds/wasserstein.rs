@@ -5,7 +5,8 @@ use translearn_core::{Features, TransferError, setters};
 use translearn_transport::{CostScale, GroundCost, cost_matrix, emd};
 
 use super::AdaptationBound;
-use super::losses::{Losses, check_above_zero};
+use super::losses::Losses;
+use crate::check::check_above_zero;
 use crate::shift::Pair;
 
 /// The bound by the Wasserstein distance: hypotheses that change slowly cannot lose much more on a target that is near.

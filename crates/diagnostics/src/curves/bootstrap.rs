@@ -2,6 +2,7 @@
 
 use translearn_core::{TransferError, seed};
 
+use crate::check::check_count;
 use crate::interval::{Interval, check_confidence, student_quantile};
 
 /// Repetitions drawn with replacement, the same for everything that is asked of them: what is paired stays so.
@@ -27,13 +28,7 @@ impl Resamples {
                 needed,
             });
         }
-        if n_resamples == 0 {
-            return Err(TransferError::InvalidParameter {
-                name: "n_resamples".to_owned(),
-                value: "0".to_owned(),
-                range: "integer ≥ 1".to_owned(),
-            });
-        }
+        check_count("n_resamples", n_resamples, 1)?;
         let draw = |number: usize| {
             let mut rng = seed::rng(seed::derive(seed, &["resample", &number.to_string()]));
             (0..n_repetitions)

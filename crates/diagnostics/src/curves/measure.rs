@@ -10,6 +10,7 @@ use translearn_core::{
 };
 
 use super::{CurvePoint, LearningCurve, check_growing};
+use crate::check::check_count;
 
 /// At which numbers of labelled target rows a learning curve is measured, and how often.
 ///
@@ -94,13 +95,7 @@ impl LearningCurve {
         plan: &CurvePlan,
         seed: u64,
     ) -> Result<Self, TransferError> {
-        if plan.n_repetitions == 0 {
-            return Err(TransferError::InvalidParameter {
-                name: "n_repetitions".to_owned(),
-                value: "0".to_owned(),
-                range: "integer ≥ 1".to_owned(),
-            });
-        }
+        check_count("n_repetitions", plan.n_repetitions, 1)?;
         if held_out.n_rows() != held_out_labels.len() {
             return Err(TransferError::LengthMismatch {
                 left: "the held-out rows".to_owned(),

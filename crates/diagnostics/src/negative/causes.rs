@@ -10,6 +10,7 @@ use translearn_core::{
 
 use super::evidence::{Evidence, TargetCrossValidation};
 use super::gate::baseline;
+use crate::check::{check_count, check_share};
 
 /// The two causes of negative transfer apart: an unrelated task, and a method that does not use the relation there is.
 ///
@@ -196,26 +197,9 @@ impl Causes {
     }
 
     fn check(&self) -> Result<(), TransferError> {
-        for (name, value) in [
-            ("n_permutations", self.n_permutations),
-            ("n_corruptions", self.n_corruptions),
-        ] {
-            if value == 0 {
-                return Err(TransferError::InvalidParameter {
-                    name: name.to_owned(),
-                    value: "0".to_owned(),
-                    range: "integer ≥ 1".to_owned(),
-                });
-            }
-        }
-        if self.level > 0.0 && self.level < 1.0 {
-            return Ok(());
-        }
-        Err(TransferError::InvalidParameter {
-            name: "level".to_owned(),
-            value: self.level.to_string(),
-            range: "(0, 1)".to_owned(),
-        })
+        check_count("n_permutations", self.n_permutations, 1)?;
+        check_count("n_corruptions", self.n_corruptions, 1)?;
+        check_share("level", self.level)
     }
 }
 

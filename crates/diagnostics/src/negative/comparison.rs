@@ -7,6 +7,7 @@ use translearn_core::{Labels, TransferError, seed, setters};
 
 use super::Verdict;
 use super::losses::PairedLosses;
+use crate::check::check_count;
 use crate::interval::{Interval, check_confidence, percentile};
 use crate::multiplicity::holm;
 
@@ -195,19 +196,8 @@ impl PairedComparison {
 
     fn check(&self) -> Result<(), TransferError> {
         check_confidence(self.confidence)?;
-        for (name, value) in [
-            ("n_resamples", self.n_resamples),
-            ("n_permutations", self.n_permutations),
-        ] {
-            if value == 0 {
-                return Err(TransferError::InvalidParameter {
-                    name: name.to_owned(),
-                    value: "0".to_owned(),
-                    range: "integer ≥ 1".to_owned(),
-                });
-            }
-        }
-        Ok(())
+        check_count("n_resamples", self.n_resamples, 1)?;
+        check_count("n_permutations", self.n_permutations, 1)
     }
 
     fn gap(&self, losses: &PairedLosses, seed: u64) -> TransferGap {

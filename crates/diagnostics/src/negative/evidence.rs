@@ -9,6 +9,7 @@ use translearn_core::{
 };
 
 use super::losses::{PairedLosses, distance};
+use crate::check::check_count;
 
 /// The gain of a method over a baseline by cross-validation on the labelled target rows.
 ///
@@ -209,19 +210,8 @@ impl TargetCrossValidation {
     }
 
     pub(super) fn check(&self) -> Result<(), TransferError> {
-        for (name, value, least) in [
-            ("n_folds", self.n_folds, 2),
-            ("n_repeats", self.n_repeats, 1),
-        ] {
-            if value < least {
-                return Err(TransferError::InvalidParameter {
-                    name: name.to_owned(),
-                    value: value.to_string(),
-                    range: format!("integer ≥ {least}"),
-                });
-            }
-        }
-        Ok(())
+        check_count("n_folds", self.n_folds, 2)?;
+        check_count("n_repeats", self.n_repeats, 1)
     }
 
     /// The folds of each repetition.

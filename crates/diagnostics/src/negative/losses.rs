@@ -3,6 +3,8 @@
 use ndarray::Array1;
 use translearn_core::{Labels, TransferError};
 
+use crate::row_losses::row_losses;
+
 /// The losses of a baseline and of a method on the same rows.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct PairedLosses {
@@ -166,24 +168,18 @@ fn losses(
             right_len: predicted.len(),
         });
     }
-    Ok(match truth {
-        Labels::Classes(truth) => {
-            let pairs = truth.iter().zip(predicted.classes(what)?);
-            let wrong = |(a, b): (&usize, &usize)| f64::from(u8::from(a != b));
-            (Kind::Errors, pairs.map(wrong).collect())
-        }
-        Labels::Values(truth) => {
-            let off = truth - predicted.values(what)?;
-            let not_finite = off.iter().position(|off| !off.is_finite());
-            if let Some(row) = not_finite {
-                return Err(TransferError::NotFinite {
-                    what: what.to_owned(),
-                    row,
-                    column: 0,
-                    value: off[row].to_string(),
-                });
-            }
-            (Kind::Squares, off.mapv(|off| off * off))
-        }
-    })
+    let losses = row_losses(truth, predicted, what)?;
+    if let Some(row) = losses.iter().position(|loss| !loss.is_finite()) {
+        return Err(TransferError::NotFinite {
+            what: format!("the squared error of {what}"),
+            row,
+            column: 0,
+            value: losses[row].to_string(),
+        });
+    }
+    let kind = match truth {
+        Labels::Classes(_) => Kind::Errors,
+        Labels::Values(_) => Kind::Squares,
+    };
+    Ok((kind, losses))
 }

@@ -6,6 +6,7 @@ use translearn_core::linalg::{cholesky, gram, matmul};
 use translearn_core::{TransferError, setters};
 
 use super::{TransferGraph, check_finite};
+use crate::check::{check_above_zero, check_count};
 
 /// The transfer function: a smooth function on the graph of tasks that is fitted to the parameters of the known ones
 /// and read at a new one, whose place follows from how much a few known tasks helped it.
@@ -129,21 +130,9 @@ impl TransferFunction {
         parameters: &Array2<f64>,
         gains: &[(usize, f64)],
     ) -> Result<Array1<f64>, TransferError> {
-        let invalid = |name: &str, value: String, range: String| {
-            Err(TransferError::InvalidParameter {
-                name: name.to_owned(),
-                value,
-                range,
-            })
-        };
-        for (name, value) in [("lambda", self.lambda), ("gamma", self.gamma)] {
-            if !(value > 0.0 && value.is_finite()) {
-                return invalid(name, value.to_string(), "(0, ∞)".to_owned());
-            }
-        }
-        if self.n_components == Some(0) {
-            return invalid("n_components", "0".to_owned(), "integer ≥ 1".to_owned());
-        }
+        check_above_zero("lambda", self.lambda)?;
+        check_above_zero("gamma", self.gamma)?;
+        check_count("n_components", self.n_components.unwrap_or(1), 1)?;
         if parameters.nrows() != n {
             return Err(TransferError::LengthMismatch {
                 left: "the graph".to_owned(),
@@ -153,14 +142,21 @@ impl TransferFunction {
             });
         }
         check_finite("the parameters", parameters)?;
+        let invalid = |value: String, range: String| {
+            Err(TransferError::InvalidParameter {
+                name: "gains".to_owned(),
+                value,
+                range,
+            })
+        };
         let mut all = Array1::from_elem(n, f64::NAN);
         for &(task, gain) in gains {
             if task >= n || !all[task].is_nan() {
                 let range = format!("tasks below {n}, each once");
-                return invalid("gains", format!("task {task}"), range);
+                return invalid(format!("task {task}"), range);
             }
             if !gain.is_finite() {
-                return invalid("gains", gain.to_string(), "finite numbers".to_owned());
+                return invalid(gain.to_string(), "finite numbers".to_owned());
             }
             all[task] = gain;
         }

@@ -7,6 +7,7 @@ use translearn_core::linalg::matmul;
 use translearn_core::{Features, Labelled, Labels, TransferError, seed, setters};
 
 use super::regression::{Fit, TaskRows, outputs_of, task_rows};
+use crate::check::{check_above_zero, check_count};
 
 /// Errors of labels that do not vary, or are predicted to the last digits, in parts of the labels' sum of squares.
 const ROUNDING: f64 = 1e-24;
@@ -253,20 +254,8 @@ impl TransferMeasurement {
     }
 
     pub(super) fn check_parameters(&self) -> Result<(), TransferError> {
-        let invalid = |name: &str, value: String, range: &str| {
-            Err(TransferError::InvalidParameter {
-                name: name.to_owned(),
-                value,
-                range: range.to_owned(),
-            })
-        };
-        if !(self.lambda > 0.0 && self.lambda.is_finite()) {
-            return invalid("lambda", self.lambda.to_string(), "(0, ∞)");
-        }
-        if self.n_folds < 2 {
-            return invalid("n_folds", self.n_folds.to_string(), "integer ≥ 2");
-        }
-        Ok(())
+        check_above_zero("lambda", self.lambda)?;
+        check_count("n_folds", self.n_folds, 2)
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use translearn_core::{Features, Labelled, TransferError, check_same_features, seed};
 
+use crate::check::check_share;
 use crate::standardise::standardise;
 
 /// Each task's rows dealt out at random: some to learn from, the others to score.
@@ -58,13 +59,7 @@ impl SplitTasks {
     /// # Errors
     /// See the type.
     pub fn draw(tasks: &[Labelled<'_>], taught: f64, seed: u64) -> Result<Self, TransferError> {
-        if !(taught > 0.0 && taught < 1.0) {
-            return Err(TransferError::InvalidParameter {
-                name: "taught".to_owned(),
-                value: taught.to_string(),
-                range: "(0, 1)".to_owned(),
-            });
-        }
+        check_share("taught", taught)?;
         let Some(first) = tasks.first() else {
             return Err(TransferError::Empty {
                 what: "the list of tasks".to_owned(),

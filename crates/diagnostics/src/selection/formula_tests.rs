@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Axis};
 use proptest::prelude::*;
-use translearn_core::{SourceWeighter, SourceWeights, TransferModel, TransferProblem, seed};
+use translearn_core::{
+    Labels, Prediction, SourceWeighter, SourceWeights, TransferModel, TransferProblem, seed,
+};
 
 use super::tests::{Told, problem, problem_of, softmax, value};
 use super::*;

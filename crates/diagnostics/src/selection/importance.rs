@@ -10,7 +10,7 @@ use translearn_core::{
     setters,
 };
 
-use super::losses;
+use crate::row_losses::row_losses;
 
 /// Importance-weighted validation: the loss on source rows, each weighted by how much likelier it is in the target.
 ///
@@ -247,9 +247,9 @@ impl Dev {
 }
 
 fn source_losses(candidate: &Candidate<'_>, owner: &str) -> Result<Array1<f64>, TransferError> {
-    losses(
+    row_losses(
         &candidate.source().labels,
-        candidate.source_prediction(),
+        &candidate.source_prediction().labels,
         owner,
     )
 }

@@ -42,9 +42,8 @@ mod study;
 #[cfg(test)]
 mod tests;
 
-use ndarray::Array1;
 use translearn_core::selection::{Candidate, ScorerNeeds, TargetScorer};
-use translearn_core::{Labels, Outputs, Prediction, TransferError, nearest_name};
+use translearn_core::{Outputs, TransferError, nearest_name};
 
 pub use certainty::{InformationMaximization, PredictionEntropy};
 pub use cluster::ClassCluster;
@@ -102,23 +101,6 @@ const PROBABILITIES: ScorerNeeds = ScorerNeeds {
     held_out: false,
     method: false,
 };
-
-/// The loss of each row: 1 for a wrong class and 0 for the right one, or the squared error.
-fn losses(
-    labels: &Labels,
-    prediction: &Prediction,
-    owner: &str,
-) -> Result<Array1<f64>, TransferError> {
-    match labels {
-        Labels::Classes(labels) => {
-            let rows = labels.iter().zip(prediction.labels.classes(owner)?);
-            Ok(rows.map(|(a, b)| f64::from(u8::from(a != b))).collect())
-        }
-        Labels::Values(labels) => {
-            Ok((labels - prediction.labels.values(owner)?).mapv(|error| error * error))
-        }
-    }
-}
 
 /// Refuses a target of a single row, where a score looks at pairs.
 fn check_pairs(candidate: &Candidate<'_>, scorer: &str) -> Result<(), TransferError> {

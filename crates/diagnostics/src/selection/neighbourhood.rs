@@ -7,6 +7,7 @@ use translearn_core::selection::{Candidate, ScorerInfo, TargetScorer};
 use translearn_core::{TransferError, setters};
 
 use super::{PROBABILITIES, check_pairs};
+use crate::check::check_above_zero;
 
 /// Soft neighbourhood density: how many other target rows the model answers alike, softly counted.
 ///
@@ -89,13 +90,7 @@ impl TargetScorer for SoftNeighbourhoodDensity {
     }
 
     fn score_checked(&self, candidate: &Candidate<'_>, _seed: u64) -> Result<f64, TransferError> {
-        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
-            return Err(TransferError::InvalidParameter {
-                name: "temperature".to_owned(),
-                value: self.temperature.to_string(),
-                range: "(0, ∞)".to_owned(),
-            });
-        }
+        check_above_zero("temperature", self.temperature)?;
         check_pairs(candidate, INFO.name)?;
         let mut unit = candidate.probabilities(INFO.name)?.clone();
         for mut row in unit.outer_iter_mut() {

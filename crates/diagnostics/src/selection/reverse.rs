@@ -3,7 +3,7 @@
 use translearn_core::selection::{Candidate, ScorerInfo, ScorerNeeds, TargetScorer};
 use translearn_core::{Outputs, TransferError};
 
-use super::losses;
+use crate::row_losses::row_losses;
 
 /// Reverse validation, or circular validation: the method is fitted again from the target, with the model's answers as
 /// labels, to the source, whose labels then tell how much came back.
@@ -83,7 +83,7 @@ impl TargetScorer for ReverseValidation {
         let source = candidate.source();
         let back = candidate.problem(candidate.target(), answers, &source.features)?;
         let prediction = method.fit(&back, seed)?.model.predict(&source.features)?;
-        let losses = losses(&source.labels, &prediction, INFO.name)?;
+        let losses = row_losses(&source.labels, &prediction.labels, INFO.name)?;
         Ok(-losses.sum() / losses.len() as f64)
     }
 }

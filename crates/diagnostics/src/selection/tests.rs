@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use translearn_classical::SourceOnly;
 use translearn_core::selection::{Collapse, TargetScore};
 use translearn_core::{
-    Domain, Features, LabelSpace, Task, TransferMethod, TransferModel, TransferProblem, seed,
+    Domain, Features, LabelSpace, Labels, Prediction, Task, TransferMethod, TransferModel,
+    TransferProblem, seed,
 };
 
 use super::*;

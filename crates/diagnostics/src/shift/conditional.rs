@@ -10,6 +10,7 @@ use translearn_learners::Logistic;
 
 use super::TestResult;
 use super::held_out::LEAST_PROBABILITY;
+use crate::check::check_count;
 
 /// Whether the classes of target rows are drawn otherwise, given the features, than the source's model says: P(Y | X) differs.
 ///
@@ -148,7 +149,7 @@ impl ConditionalShift {
         target: (&Features, &Labels),
         seed: u64,
     ) -> Result<TestResult, TransferError> {
-        super::check_count("n_draws", self.n_draws)?;
+        check_count("n_draws", self.n_draws, 1)?;
         check_same_features("the source", source.0, "the target", target.0)?;
         let (source, labels) = super::in_order("the source", source.0, source.1)?;
         let (target, target_labels) = super::in_order("the labelled target", target.0, target.1)?;

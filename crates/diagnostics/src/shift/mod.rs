@@ -48,6 +48,8 @@ use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 use translearn_core::{Features, Labels, TransferError};
 
+use crate::check::check_count;
+
 pub use classifier::ClassifierTest;
 pub use conditional::ConditionalShift;
 pub use divergence::{Divergence, DivergenceKind};
@@ -81,18 +83,7 @@ pub struct TestResult {
 const N_PERMUTATIONS: usize = 1000;
 
 fn check_permutations(n_permutations: usize) -> Result<(), TransferError> {
-    check_count("n_permutations", n_permutations)
-}
-
-fn check_count(name: &str, value: usize) -> Result<(), TransferError> {
-    if value == 0 {
-        return Err(TransferError::InvalidParameter {
-            name: name.to_owned(),
-            value: "0".to_owned(),
-            range: "integer ≥ 1".to_owned(),
-        });
-    }
-    Ok(())
+    check_count("n_permutations", n_permutations, 1)
 }
 
 /// Rows with their labels in an order that depends on both alone.

@@ -11,6 +11,7 @@ use translearn_transport::{Gaussian, random_directions, sliced_wasserstein};
 
 use super::relabel::{Pair, p_value, relabel};
 use super::{N_PERMUTATIONS, TestResult};
+use crate::check::check_count;
 
 /// Distances between what two samples have of means, covariances and projections, with a permutation test.
 ///
@@ -175,13 +176,7 @@ impl MomentDistance {
         match self.kind {
             MomentKind::Coral | MomentKind::Frechet => Ok(rows.into_owned()),
             MomentKind::SlicedWasserstein => {
-                if self.n_directions == 0 {
-                    return Err(TransferError::InvalidParameter {
-                        name: "n_directions".to_owned(),
-                        value: "0".to_owned(),
-                        range: "integer ≥ 1".to_owned(),
-                    });
-                }
+                check_count("n_directions", self.n_directions, 1)?;
                 let seed = seed::derive(seed, &["directions"]);
                 let directions = random_directions(rows.ncols(), self.n_directions, seed);
                 Ok(matmul(&*rows, &directions)?)

@@ -9,6 +9,7 @@ use translearn_learners::Logistic;
 use super::held_out::{Halves, HeldOut};
 use super::relabel::{Pair, Sizes, area_test};
 use super::{N_PERMUTATIONS, TestResult};
+use crate::check::{check_count, check_share};
 use crate::multiplicity::benjamini_hochberg;
 
 /// Whether the source covers the target: which target rows lie where the source has none, and how many rows of the source
@@ -128,14 +129,8 @@ impl Overlap {
         seed: u64,
     ) -> Result<OverlapResult, TransferError> {
         super::check_permutations(self.n_permutations)?;
-        super::check_count("k", self.k)?;
-        if !(self.level > 0.0 && self.level < 1.0) {
-            return Err(TransferError::InvalidParameter {
-                name: "level".to_owned(),
-                value: self.level.to_string(),
-                range: "(0, 1)".to_owned(),
-            });
-        }
+        check_count("k", self.k, 1)?;
+        check_share("level", self.level)?;
         let pair = Pair::new(source, target)?;
         let halves = Halves::new(&pair.source, "the source", seed)?;
         let far = |rows: &Features| -> Result<Vec<f64>, TransferError> {

@@ -7,6 +7,7 @@ use translearn_core::{
 };
 
 use super::Classified;
+use crate::check::check_above_zero;
 
 /// The H-score: how far apart the means of the classes are, in units of the spread of the features.
 ///
@@ -118,13 +119,7 @@ pub fn trans_rate(
     labels: &Labels,
     epsilon: f64,
 ) -> Result<f64, TransferError> {
-    if !(epsilon > 0.0 && epsilon.is_finite()) {
-        return Err(TransferError::InvalidParameter {
-            name: "epsilon".to_owned(),
-            value: epsilon.to_string(),
-            range: "(0, ∞)".to_owned(),
-        });
-    }
+    check_above_zero("epsilon", epsilon)?;
     let target = Classified::new(features, labels)?;
     let n = target.rows.nrows() as f64;
     let mean = target.rows.sum_axis(Axis(0)) / n;

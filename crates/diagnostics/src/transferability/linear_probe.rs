@@ -7,6 +7,8 @@ use translearn_core::{BaseLearner, Features, Labels, Sample, TransferError, seed
 use translearn_learners::Ridge;
 
 use super::check_rows;
+use crate::check::check_count;
+use crate::row_losses::row_losses;
 use crate::row_order::by_value_and_label;
 use crate::standardise::standardise;
 
@@ -107,13 +109,7 @@ impl LinearProbe {
         labels: &Labels,
         seed: u64,
     ) -> Result<ProbeScore, TransferError> {
-        if self.n_folds < 2 {
-            return Err(TransferError::InvalidParameter {
-                name: "n_folds".to_owned(),
-                value: self.n_folds.to_string(),
-                range: "integer ≥ 2".to_owned(),
-            });
-        }
+        check_count("n_folds", self.n_folds, 2)?;
         check_rows(features, labels)?;
         let n = features.n_rows();
         if n < self.n_folds {
@@ -124,7 +120,7 @@ impl LinearProbe {
             });
         }
         let fold_of = self.folds(features, labels, seed);
-        let losses: Vec<Vec<f64>> = (0..self.n_folds)
+        let losses: Vec<Array1<f64>> = (0..self.n_folds)
             .into_par_iter()
             .map(|fold| {
                 let (test, train): (Vec<usize>, Vec<usize>) =
@@ -135,7 +131,8 @@ impl LinearProbe {
                 let y = labels.select(&train);
                 let sample = Sample::new(&x, &y, labels.n_codes())?;
                 let model = self.learner.fit_boxed(&sample, seed)?;
-                losses(&model.predict(&held_out)?.labels, &labels.select(&test))
+                let answers = model.predict(&held_out)?.labels;
+                row_losses(&labels.select(&test), &answers, "a linear probe")
             })
             .collect::<Result<_, TransferError>>()?;
         // What answers cost that know no features: a whole error for each row called wrongly, or the squares around the mean.
@@ -197,20 +194,5 @@ impl LinearProbe {
             fold_of[row] = turn % self.n_folds;
         }
         fold_of
-    }
-}
-
-/// What each answer costs: 1 for a wrong class, the square of the difference for values.
-fn losses(answers: &Labels, truth: &Labels) -> Result<Vec<f64>, TransferError> {
-    let owner = "a linear probe";
-    match truth {
-        Labels::Classes(truth) => {
-            let pairs = answers.classes(owner)?.iter().zip(truth);
-            Ok(pairs.map(|(a, b)| f64::from(u8::from(a != b))).collect())
-        }
-        Labels::Values(truth) => {
-            let differences = answers.values(owner)? - truth;
-            Ok(differences.iter().map(|d| d * d).collect())
-        }
     }
 }

@@ -9,6 +9,7 @@ use translearn_core::{
 
 use super::mixture::Mixture;
 use super::{Classified, SourceProbabilities, leep};
+use crate::check::check_count;
 
 /// N-LEEP: [`leep`] with the components of a mixture of normal distributions in place of a source's classes.
 ///
@@ -101,18 +102,8 @@ impl NLeep {
         labels: &Labels,
         seed: u64,
     ) -> Result<f64, TransferError> {
-        for (name, value) in [
-            ("n_components", self.n_components),
-            ("clusters_per_class", self.clusters_per_class),
-        ] {
-            if value == 0 {
-                return Err(TransferError::InvalidParameter {
-                    name: name.to_owned(),
-                    value: "0".to_owned(),
-                    range: "integer ≥ 1".to_owned(),
-                });
-            }
-        }
+        check_count("n_components", self.n_components, 1)?;
+        check_count("clusters_per_class", self.clusters_per_class, 1)?;
         // The same rows in the same order, however they came: the start draws rows by their places.
         super::check_rows(features, labels)?;
         let order = features.rows_by_value();

@@ -7,6 +7,7 @@ use translearn_core::{
 };
 
 use super::{Classified, check_rows, middle_ranks};
+use crate::check::check_count;
 
 /// The accuracy of the `k` nearest other rows: each row is called by the majority of them, ties by the nearest of the
 /// classes that tie. For values, the R² of their mean.
@@ -32,13 +33,7 @@ use super::{Classified, check_rows, middle_ranks};
 /// # Ok::<(), translearn_core::TransferError>(())
 /// ```
 pub fn leave_one_out(features: &Features, labels: &Labels, k: usize) -> Result<f64, TransferError> {
-    if k == 0 {
-        return Err(TransferError::InvalidParameter {
-            name: "k".to_owned(),
-            value: "0".to_owned(),
-            range: "integer ≥ 1".to_owned(),
-        });
-    }
+    check_count("k", k, 1)?;
     check_rows(features, labels)?;
     let near = nearest_others(features, k)?.indices;
     match labels {

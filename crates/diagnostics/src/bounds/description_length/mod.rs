@@ -10,6 +10,8 @@ use translearn_learners::{Criterion, Tree, TreeNode};
 
 use coded::Coded;
 
+use crate::check::check_count;
+
 /// How many bits the target's labels take with a decision tree, and how many where the source's tree is known: what the source
 /// is worth to the target, in bits.
 ///
@@ -193,13 +195,7 @@ impl DescriptionLength {
                 range: "[0, ∞)".to_owned(),
             });
         }
-        if self.max_depth == 0 {
-            return Err(TransferError::InvalidParameter {
-                name: "max_depth".to_owned(),
-                value: "0".to_owned(),
-                range: "integer ≥ 1".to_owned(),
-            });
-        }
+        check_count("max_depth", self.max_depth, 1)?;
         let n_classes = n_classes(source)?;
         if target.n_columns() != source.n_columns() {
             return Err(TransferError::FeatureMismatch {
