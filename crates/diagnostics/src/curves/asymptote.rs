@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::golden_section::golden_section;
+
 /// The power law `a − b n^{−c}` of a score in the number of labelled rows, the larger the better.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PowerLaw {
@@ -37,19 +39,9 @@ impl PowerLaw {
         if best == 0 || best == N_RATES - 1 {
             return None;
         }
-        // Golden sections between the neighbours.
-        let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
-        let (mut low, mut high) = (rate(best - 1), rate(best + 1));
-        for _ in 0..32 {
-            let width = golden * (high - low);
-            let (left, right) = (high - width, low + width);
-            if at(left, &points).1 <= at(right, &points).1 {
-                high = right;
-            } else {
-                low = left;
-            }
-        }
-        let (law, _) = at(0.5 * (low + high), &points);
+        let neighbours = (rate(best - 1), rate(best + 1));
+        let (best, _) = golden_section(|rate| -at(rate, &points).1, neighbours, 32);
+        let (law, _) = at(best, &points);
         (law.missing > 0.0).then_some(law)
     }
 
