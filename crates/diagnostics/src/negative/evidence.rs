@@ -44,7 +44,7 @@ use crate::check::check_count;
 ///
 /// # Shapes and cost
 ///
-/// `n_folds · n_repeats` fits of each method and of the baseline, side by side.
+/// `n_folds · n_repeats` fits of each method and of the baseline, the folds side by side; a copy of the problem for each thread.
 ///
 /// # Source
 ///
@@ -153,27 +153,26 @@ impl TargetCrossValidation {
     ) -> Result<Vec<Result<Evidence, TransferError>>, TransferError> {
         let folds = self.folds(problem, seed)?;
         let known = &problem.target_task().labels;
-        let n_columns = 1 + methods.len();
-        let jobs: Vec<(&Fold, &dyn TransferMethod)> = folds
-            .iter()
-            .flatten()
-            .flat_map(|fold| {
-                let column = methods.iter().map(move |method| (fold, *method));
-                std::iter::once((fold, baseline)).chain(column)
-            })
+        let labelled = problem.target_labelled().ok_or_else(no_labels)?;
+        let columns: Vec<&dyn TransferMethod> = std::iter::once(baseline)
+            .chain(methods.iter().copied())
             .collect();
-        let predictions: Vec<Result<Labels, TransferError>> = jobs
+        let all: Vec<&Fold> = folds.iter().flatten().collect();
+        let predictions: Vec<Vec<Result<Labels, TransferError>>> = all
             .into_par_iter()
-            .map(|(fold, method)| {
-                let labelled = problem.target_labelled().ok_or_else(no_labels)?;
+            .map(|fold| {
+                // A copy of all rows: all methods of the fold share it, and a thread holds one at a time.
                 let problem = problem.with_target_labels(&fold.kept)?;
-                let model = method.fit(&problem, fold.seed)?.model;
                 let rows = labelled.features.select_rows(&fold.held_out);
-                Ok(model.predict(&rows)?.labels)
+                let predict = |method: &&dyn TransferMethod| {
+                    let model = method.fit(&problem, fold.seed)?.model;
+                    Ok(model.predict(&rows)?.labels)
+                };
+                Ok(columns.iter().map(predict).collect())
             })
-            .collect();
+            .collect::<Result<_, TransferError>>()?;
         let of = |column: usize| -> Result<Vec<Labels>, TransferError> {
-            let mut parts = predictions.iter().skip(column).step_by(n_columns);
+            let mut parts = predictions.iter().map(|of_fold| &of_fold[column]);
             folds
                 .iter()
                 .map(|repeat| in_order(repeat, &mut parts))
@@ -206,7 +205,7 @@ impl TargetCrossValidation {
                 },
             })
         };
-        Ok((1..n_columns).map(evidence).collect())
+        Ok((1..columns.len()).map(evidence).collect())
     }
 
     pub(super) fn check(&self) -> Result<(), TransferError> {
