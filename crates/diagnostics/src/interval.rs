@@ -108,26 +108,67 @@ pub(crate) fn upper_limit(hits: usize, rows: usize, missed: f64) -> Result<f64, 
     Ok(high)
 }
 
-/// The middle of resampled numbers, interpolated between neighbours; NaN without any.
-pub(crate) fn percentile(mut resampled: Vec<f64>, confidence: f64) -> Interval {
+/// The interval between percentiles of numbers from resampled rows.
+///
+/// *When.* For what has no interval of its own, where there are some twenty rows or more: it is too narrow for few.
+///
+/// With the numbers in order, `x₀ ≤ … ≤ x_{B−1}`, an end is the number at the place `p (B − 1)` for the share
+/// `p = (1 − confidence) / 2` or `1 − p`, and between two places the one on the line through both.
+///
+/// O(B log B).
+///
+/// # Errors
+/// [`TransferError::Empty`] without a number, [`TransferError::NotFinite`], [`TransferError::InvalidParameter`] for a confidence
+/// outside `(0, 1)`.
+///
+/// # Source
+/// Efron, Tibshirani, *An Introduction to the Bootstrap*, Chapman & Hall, 1993, chapter 13.
+///
+/// ```
+/// use translearn_diagnostics::interval::percentile;
+///
+/// let interval = percentile(vec![4.0, 0.0, 2.0, 1.0], 0.5)?;
+/// assert_eq!((interval.low, interval.high), (0.75, 2.5));
+/// # Ok::<(), translearn_core::TransferError>(())
+/// ```
+pub fn percentile(mut resampled: Vec<f64>, confidence: f64) -> Result<Interval, TransferError> {
+    check_confidence(confidence)?;
+    let what = "the resampled numbers";
+    if resampled.is_empty() {
+        return Err(TransferError::Empty {
+            what: what.to_owned(),
+            needed: 1,
+        });
+    }
+    if let Some(row) = resampled.iter().position(|number| !number.is_finite()) {
+        return Err(TransferError::NotFinite {
+            what: what.to_owned(),
+            row,
+            column: 0,
+            value: resampled[row].to_string(),
+        });
+    }
     resampled.sort_by(f64::total_cmp);
     let quantile = |share: f64| {
-        let place = share * resampled.len().saturating_sub(1) as f64;
-        let at = |place: f64| resampled.get(place as usize).copied().unwrap_or(f64::NAN);
-        let (below, above) = (at(place.floor()), at(place.ceil()));
+        let place = share * (resampled.len() - 1) as f64;
+        let (below, above) = (
+            resampled[place.floor() as usize],
+            resampled[place.ceil() as usize],
+        );
         below + (above - below) * place.fract()
     };
     let missed = 0.5 * (1.0 - confidence);
-    Interval {
+    Ok(Interval {
         low: quantile(missed),
         high: quantile(1.0 - missed),
-    }
+    })
 }
 
 /// The interval of a mean over random splits of the same rows: of Nadeau and Bengio.
 ///
 /// *When.* For what was found on the held-out rows of several splits. Rows are shared between them, so that what is found
-/// varies less from split to split than it would from one sample to another; the interval is wider by that.
+/// varies less from split to split than it would from one sample to another; the interval is wider by that. With a share of 0, for
+/// numbers that have no rows in common, it is Student's.
 ///
 /// With the mean `x̄` and variance `s²` (over `J − 1`) of J splits that hold out a share `q`, and Student's quantile `t` of
 /// `J − 1` degrees of freedom, it is
@@ -139,8 +180,8 @@ pub(crate) fn percentile(mut resampled: Vec<f64>, confidence: f64) -> Interval {
 /// O(J).
 ///
 /// # Errors
-/// [`TransferError::TooFewRows`] below two splits, [`TransferError::InvalidParameter`] for a share or a confidence outside
-/// `(0, 1)`.
+/// [`TransferError::TooFewRows`] below two splits, [`TransferError::InvalidParameter`] for a share outside `[0, 1)` or a
+/// confidence outside `(0, 1)`.
 ///
 /// # Source
 /// Nadeau, Bengio, *Inference for the generalization error*, Machine Learning 52(3), 2003, doi:10.1023/A:1024068626366.
@@ -159,11 +200,11 @@ pub fn over_splits(
     confidence: f64,
 ) -> Result<Interval, TransferError> {
     check_confidence(confidence)?;
-    if !(held_out > 0.0 && held_out < 1.0) {
+    if !(0.0..1.0).contains(&held_out) {
         return Err(TransferError::InvalidParameter {
             name: "held_out".to_owned(),
             value: held_out.to_string(),
-            range: "(0, 1)".to_owned(),
+            range: "[0, 1)".to_owned(),
         });
     }
     if values.len() < 2 {
@@ -293,6 +334,31 @@ mod tests {
         }
     }
 
+    /// scipy.stats.t.interval(0.95, 3, 5, scipy.stats.sem([3, 4, 6, 7])).
+    #[test]
+    fn over_numbers_without_rows_in_common_it_is_students() {
+        let interval = over_splits(&[3.0, 4.0, 6.0, 7.0], 0.0, 0.95).unwrap();
+        assert!((interval.low - 2.094837).abs() < 1e-6 && (interval.high - 7.905163).abs() < 1e-6);
+    }
+
+    #[test]
+    fn percentiles_lie_between_neighbours_and_need_numbers() {
+        let of = |numbers: &[f64], confidence| percentile(numbers.to_vec(), confidence);
+        let interval = of(&[4.0, 0.0, 2.0, 1.0], 1.0 - 1e-15).unwrap();
+        assert!(interval.low < 1e-12 && interval.high > 4.0 - 1e-12);
+        assert_eq!(
+            of(&[3.0], 0.9).unwrap(),
+            Interval {
+                low: 3.0,
+                high: 3.0
+            }
+        );
+        for numbers in [&[][..], &[1.0, f64::NAN], &[f64::INFINITY]] {
+            assert!(of(numbers, 0.9).is_err(), "{numbers:?}");
+        }
+        assert!(of(&[1.0], 1.0).is_err());
+    }
+
     /// Splits of rows that have nothing to tell, each held out in turn: what is found is a mean over the held-out rows. The
     /// interval holds the truth as often as it says; without the term for the shared rows it would in two of three.
     #[test]
@@ -326,7 +392,7 @@ mod tests {
     fn what_is_no_split_is_refused() {
         for (values, held_out, confidence) in [
             (vec![1.0], 0.5, 0.9),
-            (vec![1.0, 2.0], 0.0, 0.9),
+            (vec![1.0, 2.0], -0.1, 0.9),
             (vec![1.0, 2.0], 1.0, 0.9),
             (vec![1.0, 2.0], f64::NAN, 0.9),
             (vec![1.0, 2.0], 0.5, 1.0),

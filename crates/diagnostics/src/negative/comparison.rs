@@ -140,7 +140,7 @@ impl PairedComparison {
         seed: u64,
     ) -> Result<TransferGap, TransferError> {
         self.check()?;
-        Ok(self.gap(&PairedLosses::new(truth, baseline, method)?, seed))
+        self.gap(&PairedLosses::new(truth, baseline, method)?, seed)
     }
 
     /// Compares several methods with one baseline on the same rows, in their order; p-values and verdicts are corrected for
@@ -158,7 +158,7 @@ impl PairedComparison {
         self.check()?;
         let gaps = methods
             .iter()
-            .map(|method| Ok(self.gap(&PairedLosses::new(truth, baseline, method)?, seed)))
+            .map(|method| self.gap(&PairedLosses::new(truth, baseline, method)?, seed))
             .collect::<Result<_, TransferError>>()?;
         Ok(self.together(gaps))
     }
@@ -190,8 +190,8 @@ impl PairedComparison {
                 seed::derive(seed, &[&class.to_string()]),
             )
         };
-        let gaps = self.together(classes.iter().map(of_class).collect());
-        Ok(classes.into_iter().zip(gaps).collect())
+        let gaps = classes.iter().map(of_class).collect::<Result<_, _>>()?;
+        Ok(classes.into_iter().zip(self.together(gaps)).collect())
     }
 
     fn check(&self) -> Result<(), TransferError> {
@@ -200,14 +200,14 @@ impl PairedComparison {
         check_count("n_permutations", self.n_permutations, 1)
     }
 
-    fn gap(&self, losses: &PairedLosses, seed: u64) -> TransferGap {
+    fn gap(&self, losses: &PairedLosses, seed: u64) -> Result<TransferGap, TransferError> {
         let saved = losses.saved();
         let p_value = p_value(&saved, self.n_permutations, seed);
         let (baseline, method) = losses.scores();
         let gain = losses.gain();
-        TransferGap {
+        Ok(TransferGap {
             gain,
-            interval: self.interval(losses, seed),
+            interval: self.interval(losses, seed)?,
             p_value,
             verdict: self.verdict(gain, p_value),
             baseline,
@@ -215,7 +215,7 @@ impl PairedComparison {
             n_rows: losses.len(),
             n_better: saved.iter().filter(|&&saved| saved > 0.0).count(),
             n_worse: saved.iter().filter(|&&saved| saved < 0.0).count(),
-        }
+        })
     }
 
     fn verdict(&self, gain: f64, p_value: f64) -> Verdict {
@@ -237,7 +237,7 @@ impl PairedComparison {
         gaps
     }
 
-    fn interval(&self, losses: &PairedLosses, seed: u64) -> Interval {
+    fn interval(&self, losses: &PairedLosses, seed: u64) -> Result<Interval, TransferError> {
         let n = losses.len();
         let resampled = (0..self.n_resamples)
             .into_par_iter()

@@ -5,18 +5,15 @@
 
 use rayon::prelude::*;
 use translearn_core::seed;
+use translearn_diagnostics::interval::{Interval, over_splits, percentile};
 
 use super::outcomes::Outcomes;
 
 /// How often is resampled.
 pub(super) const RESAMPLES: usize = 2000;
 
-/// The two ends of a 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Interval {
-    pub(super) low: f64,
-    pub(super) high: f64,
-}
+/// Of all intervals.
+const CONFIDENCE: f64 = 0.95;
 
 /// The score of each of several trials of one task, `[resample][trial]`, over resampled test rows.
 ///
@@ -98,56 +95,15 @@ fn draw(n: usize, resample: usize) -> Vec<f64> {
 /// trial) is left out.
 pub(super) fn interval(mut resampled: Vec<f64>) -> Option<Interval> {
     resampled.retain(|value| value.is_finite());
-    resampled.sort_by(f64::total_cmp);
-    Some(Interval {
-        low: quantile(&resampled, 0.025)?,
-        high: quantile(&resampled, 0.975)?,
-    })
-}
-
-/// The quantile of sorted values, interpolated between neighbours.
-fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
-    let place = q * sorted.len().checked_sub(1)? as f64;
-    let (below, above) = (
-        sorted[place.floor() as usize],
-        sorted[place.ceil() as usize],
-    );
-    Some(below + (above - below) * place.fract())
+    percentile(resampled, CONFIDENCE).ok()
 }
 
 /// The 95 % interval of a mean by Student's t, for few values; `None` below two, and where the values do not vary.
-pub(super) fn student_interval(mean: f64, deviation: f64, n: usize) -> Option<Interval> {
-    if n < 2 || deviation == 0.0 {
+pub(super) fn student_interval(values: &[f64]) -> Option<Interval> {
+    if values.windows(2).all(|pair| pair[0] == pair[1]) {
         return None;
     }
-    let half = student_quantile(n - 1) * deviation / (n as f64).sqrt();
-    Some(Interval {
-        low: mean - half,
-        high: mean + half,
-    })
-}
-
-/// The 0.975 quantile of Student's t.
-///
-/// From ten degrees of freedom on the expansion of Fisher and Cornish around the normal quantile (Abramowitz & Stegun
-/// 26.7.5, four terms), exact to 2e-5.
-fn student_quantile(degrees: usize) -> f64 {
-    const TABLE: [f64; 9] = [
-        12.706_205, 4.302_653, 3.182_446, 2.776_445, 2.570_582, 2.446_912, 2.364_624, 2.306_004,
-        2.262_157,
-    ];
-    if let Some(quantile) = degrees.checked_sub(1).and_then(|index| TABLE.get(index)) {
-        return *quantile;
-    }
-    let (z, v) = (1.959_963_984_540_054_f64, degrees as f64);
-    let g1 = (z.powi(3) + z) / 4.0;
-    let g2 = (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0;
-    let g3 = (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / 384.0;
-    let g4 = (79.0 * z.powi(9) + 776.0 * z.powi(7) + 1482.0 * z.powi(5)
-        - 1920.0 * z.powi(3)
-        - 945.0 * z)
-        / 92_160.0;
-    z + g1 / v + g2 / v.powi(2) + g3 / v.powi(3) + g4 / v.powi(4)
+    over_splits(values, 0.0, CONFIDENCE).ok()
 }
 
 #[cfg(test)]
@@ -255,35 +211,20 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_interpolated() {
-        let sorted = [0.0, 1.0, 2.0, 4.0];
-        assert_eq!(quantile(&sorted, 0.0), Some(0.0));
-        assert_eq!(quantile(&sorted, 0.5), Some(1.5));
-        assert_eq!(quantile(&sorted, 1.0), Some(4.0));
-        assert_eq!(quantile(&[], 0.5), None);
-        assert_eq!(interval(vec![f64::NAN]), None);
+    fn resamples_without_a_value_are_left_out() {
+        let of = |values: &[f64]| interval(values.to_vec());
+        assert_eq!(of(&[f64::NAN, 1.0, 3.0]), of(&[1.0, 3.0]));
+        assert!(of(&[1.0, 3.0]).is_some_and(|i| i.low < 1.1 && i.high > 2.9));
+        assert_eq!((of(&[f64::NAN]), of(&[])), (None, None));
     }
 
     #[test]
-    fn student_quantiles_are_the_tabled_ones() {
-        // scipy.stats.t.ppf(0.975, v)
-        for (degrees, quantile) in [
-            (1, 12.706205),
-            (2, 4.302653),
-            (9, 2.262157),
-            (10, 2.228139),
-            (30, 2.042272),
-            (1000, 1.962339),
-        ] {
-            assert!(
-                (student_quantile(degrees) - quantile).abs() < 2e-5,
-                "{degrees}"
-            );
-        }
-        let interval = student_interval(5.0, 2.0, 4).unwrap();
-        assert!((interval.high - 8.182446).abs() < 1e-6 && (interval.low - 1.817554).abs() < 1e-6);
+    fn few_values_have_the_interval_of_students_t() {
+        // scipy.stats.t.interval(0.95, 3, 5, scipy.stats.sem([3, 4, 6, 7]))
+        let interval = student_interval(&[3.0, 4.0, 6.0, 7.0]).unwrap();
+        assert!((interval.high - 7.905163).abs() < 1e-6 && (interval.low - 2.094837).abs() < 1e-6);
         assert_eq!(
-            (student_interval(5.0, 2.0, 1), student_interval(5.0, 0.0, 3)),
+            (student_interval(&[5.0]), student_interval(&[0.1; 3])),
             (None, None)
         );
     }

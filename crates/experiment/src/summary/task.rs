@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::bootstrap::{Interval, interval, resampled_scores, student_interval};
+use translearn_diagnostics::interval::Interval;
+
+use super::bootstrap::{interval, resampled_scores, student_interval};
 use super::outcomes::Outcomes;
 use super::types::{Choice, Gain, MethodSummary, MetricSummary, Verdict};
 use super::{BASELINES, baseline, mean};
@@ -250,7 +252,7 @@ fn metrics(scored: &[&TrialRecord], rows: &Rows<'_>) -> BTreeMap<String, MetricS
             let (interval, over) = if by_rows == Some(score) && trials.len() == n {
                 (rows.interval(&trials), "rows")
             } else {
-                (student_interval(mean, std.unwrap_or(0.0), n), "seeds")
+                (student_interval(&values), "seeds")
             };
             let summary = MetricSummary {
                 n,
