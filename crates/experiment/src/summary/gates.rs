@@ -5,7 +5,7 @@ use translearn_diagnostics::negative::{Audited, audit};
 use super::task::TaskResults;
 use super::types::GateSummary;
 use crate::plan::PlanFile;
-use crate::spec::MethodSpec;
+use crate::spec::{MethodSpec, TaskSpec};
 use crate::{Status, TrialRecord};
 
 /// Gains up to a point are none.
@@ -18,19 +18,18 @@ pub(super) fn summarise(
     tasks: &[TaskResults<'_>],
     records: &[TrialRecord],
 ) -> Vec<GateSummary> {
-    let pairs: Vec<(&MethodSpec, &MethodSpec)> = plan
-        .spec
-        .methods
-        .iter()
-        // A method without a learner meets other baselines here than before its gate.
-        .filter(|method| method.gate && method.learner.is_some())
-        .filter_map(|gated| Some((gated, without_gate(plan, gated)?)))
-        .collect();
     let mut groups: Vec<(&str, Vec<Audited>)> = Vec::new();
     let mut all: Vec<Audited> = Vec::new();
     let mut methods: Vec<&str> = Vec::new();
     for (number, (task, results)) in plan.spec.tasks.iter().zip(tasks).enumerate() {
-        for &(gated, free) in &pairs {
+        let gated = plan.spec.methods.iter().filter(|method| {
+            // A method without a learner meets other baselines here than before its gate.
+            method.gate && method.learner.is_some() && method.serves(&task.name)
+        });
+        for gated in gated {
+            let Some(free) = without_gate(plan, task, gated) else {
+                continue;
+            };
             let method = methods
                 .iter()
                 .position(|name| *name == free.name)
@@ -92,10 +91,15 @@ pub(super) fn summarise(
     summaries
 }
 
-/// The same method in the open.
-fn without_gate<'a>(plan: &'a PlanFile, gated: &MethodSpec) -> Option<&'a MethodSpec> {
+/// The same method in the open, on a task: methods of other tasks may have its name.
+fn without_gate<'a>(
+    plan: &'a PlanFile,
+    task: &TaskSpec,
+    gated: &MethodSpec,
+) -> Option<&'a MethodSpec> {
     plan.spec.methods.iter().find(|other| {
         !other.gate
+            && other.serves(&task.name)
             && other.use_ == gated.use_
             && other.learner == gated.learner
             && other.params == gated.params

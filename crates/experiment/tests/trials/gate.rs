@@ -115,6 +115,44 @@ fn a_gated_baseline_is_a_method() {
     assert!(row("pooled").gain.unwrap() < -0.1);
 }
 
+/// Methods of different tasks may share a name: a gated one is beside that of its own task, once.
+#[test]
+fn methods_of_one_name_are_compared_on_their_own_task() {
+    let part = "{ generate = { kind = 'concept-shift', angle = 180, n_source = 100, n_target = 100 }, draw = 3 }";
+    let mut text = "schema = 1\nname = 'x'\n".to_owned();
+    for task in ["one", "two"] {
+        text += &format!(
+            "[[task]]\nname = '{task}'\nsource = {part}\ntarget = {part}\nlabelled = {{ per_class = 10 }}\n"
+        );
+    }
+    for (task, c) in [("one", "0.1"), ("two", "10.0")] {
+        for gate in ["", "gate = true"] {
+            text += &format!(
+                "[[method]]\nuse = 'pooled'\nlearner = {{ use = 'logistic', c = {c} }}\ntasks = ['{task}']\n{gate}\n"
+            );
+        }
+    }
+    let spec = Spec::parse(&text, Path::new("x.toml"), &registry()).unwrap();
+    let planned = plan(&spec, &registry()).unwrap();
+    let summary = summary::summarise(&planned.file, &run(&planned.trials));
+    let audit = &summary.gates[0].audit;
+    assert_eq!((audit.n_decisions, audit.n_problems), (2, 2));
+
+    // The gated method on both tasks, in the open under another name on each.
+    let text = text.replace("tasks = ['one']\ngate", "gate").replacen(
+        "[[method]]\nuse = 'pooled'",
+        "[[method]]\nname = 'open'\nuse = 'pooled'",
+        1,
+    );
+    let text = text.replace("c = 10.0", "c = 0.1");
+    let (kept, _) = text.rsplit_once("[[method]]").unwrap();
+    let spec = Spec::parse(kept, Path::new("x.toml"), &registry()).unwrap();
+    let planned = plan(&spec, &registry()).unwrap();
+    let summary = summary::summarise(&planned.file, &run(&planned.trials));
+    let audit = &summary.gates[0].audit;
+    assert_eq!((audit.n_decisions, audit.n_problems), (2, 2));
+}
+
 /// A task counts in every group that it names, and in the sum of all.
 #[test]
 fn groups_are_a_name_or_a_list() {
