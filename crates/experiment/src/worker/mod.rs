@@ -2,7 +2,7 @@
 //! alone.
 //!
 //! A worker is this very program with the argument `worker`. It reads one [`Job`] a line from its standard input and
-//! answers each with one [`Reply`] a line; the end of its input ends it, also in the middle of a trial, so that no worker
+//! answers each with one [`Reply`] a line, which begins with [`REPLY`]; the end of its input ends it, also in the middle of a trial, so that no worker
 //! outlives the run that started it. It writes no file: the run does.
 
 mod memory;
@@ -23,6 +23,9 @@ use crate::{Status, TrialRecord, trial};
 
 /// Argument that makes the program a worker.
 pub(crate) const ARGUMENT: &str = "worker";
+
+/// What a line with a reply begins with: any other line was printed by a trial.
+const REPLY: &str = "translearn-reply ";
 
 /// A trial to be run.
 #[derive(Debug, Serialize, Deserialize)]

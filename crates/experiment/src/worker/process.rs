@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{ARGUMENT, Job, Reply, memory};
+use super::{ARGUMENT, Job, REPLY, Reply, memory};
 
 /// How often limits and the wish to stop are looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -86,7 +86,7 @@ pub(crate) enum Outcome {
     Timeout,
     /// It used more memory than allowed and was ended.
     Memory,
-    /// The worker ended by itself or was killed; why.
+    /// The worker ended by itself, was killed, or answered what is no reply; why.
     Died(String),
     /// The run is to stop: the trial was given up.
     Stopped,
@@ -97,7 +97,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Worker {
     child: Child,
     input: ChildStdin,
-    replies: Receiver<Reply>,
+    /// Replies, or why one cannot be read.
+    replies: Receiver<Result<Reply, String>>,
     errors: Arc<Mutex<VecDeque<String>>>,
     errors_reader: Option<JoinHandle<()>>,
 }
@@ -113,8 +114,7 @@ impl Worker {
         let (sender, replies) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                // What is no reply was printed by a trial.
-                if let Ok(reply) = serde_json::from_str(&line)
+                if let Some(reply) = reply(&line)
                     && sender.send(reply).is_err()
                 {
                     return;
@@ -173,10 +173,11 @@ impl Worker {
         }
         loop {
             match self.replies.recv_timeout(TICK) {
-                Ok(reply) if self.over_limit(job, reply.record.peak_rss_bytes) => {
+                Ok(Ok(reply)) if self.over_limit(job, reply.record.peak_rss_bytes) => {
                     return Outcome::Memory;
                 }
-                Ok(reply) => return Outcome::Reply(Box::new(reply)),
+                Ok(Ok(reply)) => return Outcome::Reply(Box::new(reply)),
+                Ok(Err(unreadable)) => return Outcome::Died(unreadable),
                 Err(RecvTimeoutError::Disconnected) => return self.died(stop),
                 Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => {
                     return Outcome::Stopped;
@@ -236,7 +237,7 @@ impl Worker {
             (None, None) => "the worker closed its output".to_owned(),
         };
         Outcome::Died(match last_words {
-            Some(words) => format!("{how}: {}", words.chars().take(300).collect::<String>()),
+            Some(words) => format!("{how}: {}", beginning(&words)),
             None => how,
         })
     }
@@ -252,6 +253,22 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// The reply of a line, or why it cannot be read; `None` for what a trial has printed.
+fn reply(line: &str) -> Option<Result<Reply, String>> {
+    let text = line.strip_prefix(REPLY)?;
+    Some(serde_json::from_str(text).map_err(|error| {
+        format!(
+            "the worker's reply cannot be read: {error}; it begins with: {}",
+            beginning(text)
+        )
+    }))
+}
+
+/// As much of a text as a record has room for.
+fn beginning(text: &str) -> String {
+    text.chars().take(300).collect()
 }
 
 #[cfg(unix)]
@@ -280,8 +297,25 @@ fn name(signal: i32) -> String {
     format!("signal {signal} ({name})")
 }
 
-#[cfg(all(test, feature = "deep"))]
+#[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_is_no_reply_and_a_reply_that_is_cut_says_so() {
+        assert_eq!(reply("{\"record\": null}"), None);
+        assert_eq!(reply(""), None);
+        let long = format!("{REPLY}{{\"record\": {}", "x".repeat(1000));
+        let error = reply(&long).unwrap().unwrap_err();
+        assert!(
+            error.starts_with("the worker's reply cannot be read: ")
+                && error.contains("it begins with: {\"record\": xxx")
+                && error.len() < 500,
+            "{error}"
+        );
+    }
+
+    #[cfg(feature = "deep")]
     #[test]
     fn networks_read_the_variable_that_is_set_for_them() {
         assert_eq!(super::DEVICE, translearn_deep::DEVICE);

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 
 use translearn_core::Registry;
 
-use super::{Job, execute, memory};
+use super::{Job, REPLY, execute, memory};
 use crate::prepare::TaskCache;
 
 /// Answers jobs until the input ends.
@@ -49,7 +49,7 @@ pub(crate) fn serve(registry: &Registry) -> ExitCode {
         // The empty line ends whatever the trial itself has printed.
         let written = {
             let mut output = io::stdout().lock();
-            writeln!(output, "\n{reply_line}").and_then(|()| output.flush())
+            writeln!(output, "\n{REPLY}{reply_line}").and_then(|()| output.flush())
         };
         if written.is_err() {
             return ExitCode::FAILURE;

@@ -56,7 +56,7 @@ static INFO: MethodInfo = MethodInfo {
             default: "\"nothing\"",
             range: ParamRange::Choice(&[
                 "nothing", "panic", "abort", "exit", "overflow", "memory", "talk", "refuse",
-                "device",
+                "device", "garble",
             ]),
             doc: "What it does before the fit.",
         },
@@ -91,6 +91,16 @@ transfer_method!(Faulty, INFO, |method, problem, seed| {
                 .write_all(b"{\"record\": not json}\nno line end")
                 .unwrap();
             eprintln!("to standard error");
+        }
+        // What a reply looks like that was cut short.
+        "garble" => {
+            let mut output = std::io::stdout().lock();
+            output
+                .write_all(b"\ntranslearn-reply {\"record\": {\"task\"\n")
+                .unwrap();
+            output.flush().unwrap();
+            drop(output);
+            std::thread::sleep(Duration::from_secs(3600));
         }
         "device" => panic!("on {:?}", std::env::var("TRANSLEARN_DEVICE")),
         "refuse" => {
@@ -151,6 +161,7 @@ fn every_fault_ends_alone() {
             ("hang", "milliseconds = 3600000"),
             ("talk", "does = \"talk\""),
             ("refuse", "does = \"refuse\""),
+            ("garble", "does = \"garble\""),
         ]),
     );
     for (out, jobs) in [("one", "1"), ("three", "3")] {
@@ -166,7 +177,7 @@ fn every_fault_ends_alone() {
         assert_eq!(done.code, Some(1), "{}", done.stderr);
         let trials = lab.trials(out);
         let trials = by_method(&trials);
-        assert_eq!(trials.len(), 18);
+        assert_eq!(trials.len(), 20);
         for (method, status, reason) in [
             ("well", "ok", ""),
             (
@@ -193,6 +204,12 @@ fn every_fault_ends_alone() {
                 "unsupported",
                 "`faulty` needs nothing but the problem has something",
             ),
+            // At once, not at the end of the limit.
+            (
+                "garble",
+                "failed",
+                "the worker's reply cannot be read: EOF while parsing",
+            ),
         ] {
             for seed in 0..2 {
                 let trial = trials[&format!("{method}/{seed}")];
@@ -206,8 +223,8 @@ fn every_fault_ends_alone() {
                 assert_eq!(lab.path(out).join(predictions).is_file(), status == "ok");
             }
         }
-        assert_eq!(names(&lab.path(out).join("trials")).len(), 18);
-        assert!(done.stderr.contains("[18/18]"), "{}", done.stderr);
+        assert_eq!(names(&lab.path(out).join("trials")).len(), 20);
+        assert!(done.stderr.contains("[20/20]"), "{}", done.stderr);
     }
     assert_eq!(lab.trials("one"), lab.trials("three"));
 }
