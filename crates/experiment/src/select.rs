@@ -24,7 +24,7 @@ use translearn_core::{
 use translearn_diagnostics::selection::scorer;
 
 use crate::plan::Trial;
-use crate::prepare::{PreparedTask, View};
+use crate::prepare::{PreparedTask, View, complement};
 use crate::record::{GridScore, Selected};
 use crate::spec::{GridPoint, Output, SelectBy};
 use crate::trial::TrialError;
@@ -196,7 +196,7 @@ fn held_out(
     let source = problem.source()?;
     let mut predictions = Vec::new();
     for held_out in folds {
-        let training = problem.with_source_rows(&rest(held_out, source.labels.len()))?;
+        let training = problem.with_source_rows(&complement(held_out, source.labels.len()))?;
         let rows = source.features.select_rows(held_out);
         predictions.push(fit(&training)?.model.predict_source(&rows)?.labels);
     }
@@ -235,13 +235,6 @@ fn folds(trial: &Trial, prepared: &PreparedTask) -> Result<Vec<Vec<usize>>, Tria
     }
     folds.iter_mut().for_each(|fold| fold.sort_unstable());
     Ok(folds)
-}
-
-/// The rows below `n` that are not among `rows`, which ascend.
-fn rest(rows: &[usize], n: usize) -> Vec<usize> {
-    (0..n)
-        .filter(|row| rows.binary_search(row).is_err())
-        .collect()
 }
 
 fn join(parts: &[Labels]) -> Result<Labels, TransferError> {

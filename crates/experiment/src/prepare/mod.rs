@@ -30,6 +30,7 @@ pub(crate) use draw::draw_rows;
 pub(crate) use encode::kind;
 pub use prepared::{PreparedTask, View};
 pub use raw::RawTask;
+pub(crate) use raw::complement;
 
 use crate::spec::Draw;
 

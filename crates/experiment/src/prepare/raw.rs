@@ -354,7 +354,7 @@ impl Drawn<'_> {
 }
 
 /// The rows below `n` that are not among `rows`, which ascend.
-fn complement(rows: &[usize], n: usize) -> Vec<usize> {
+pub(crate) fn complement(rows: &[usize], n: usize) -> Vec<usize> {
     (0..n)
         .filter(|row| rows.binary_search(row).is_err())
         .collect()
