@@ -40,32 +40,44 @@ const SUFFICIENT: f64 = 1e-4;
 const HALVINGS: usize = 50;
 /// Doublings of a step along which the objective falls ever faster.
 const DOUBLINGS: usize = 30;
-/// Differences of values of the order of 1 that are taken for rounding.
-const ROUNDING: f64 = 1e-14;
+/// What a function is at some columns.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Evaluated {
+    pub(super) value: f64,
+    /// Differences of values that are taken for rounding.
+    pub(super) rounding: f64,
+    /// By each entry of the columns.
+    pub(super) derivative: Array2<f64>,
+}
 
 /// A subspace with the value and the gradient there, the part of it that turns the subspace.
 struct Point {
     subspace: Array2<f64>,
     value: f64,
+    rounding: f64,
     gradient: Array2<f64>,
     norm: f64,
 }
 
 /// Makes a function of orthonormal columns small that depends on the subspace they span alone, by the quasi-Newton
-/// method with limited memory: `function` gives the value and the derivative by each entry. The value never rises but
-/// for rounding.
+/// method with limited memory. The value never rises but for rounding.
 pub(super) fn descend(
-    function: impl Fn(&Array2<f64>) -> Result<(f64, Array2<f64>), TransferError>,
+    function: impl Fn(&Array2<f64>) -> Result<Evaluated, TransferError>,
     start: Array2<f64>,
     limits: Limits,
 ) -> Result<Descent, TransferError> {
     let point = |subspace: Array2<f64>| {
-        let (value, derivative) = function(&subspace)?;
+        let Evaluated {
+            value,
+            rounding,
+            derivative,
+        } = function(&subspace)?;
         let gradient = tangent(&subspace, &derivative)?;
         let norm = inner(&gradient, &gradient).sqrt();
         Ok::<_, TransferError>(Point {
             subspace,
             value,
+            rounding,
             gradient,
             norm,
         })
@@ -125,7 +137,7 @@ fn step(
         let promised = -length * slope;
         let rise = next.value - at.value;
         if rise <= -SUFFICIENT * promised
-            || (promised <= ROUNDING && rise <= ROUNDING && next.norm < at.norm)
+            || (promised <= at.rounding && rise <= at.rounding && next.norm < at.norm)
         {
             let mut found = (next, length);
             for _ in 0..DOUBLINGS {

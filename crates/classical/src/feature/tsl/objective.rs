@@ -8,10 +8,14 @@ use translearn_core::{
 };
 
 use super::super::scatter::LabelScatter;
+use super::descent::Evaluated;
 
 /// Variance that Fisher's criterion adds within classes, as a share of the mean variance of a direction: a direction in
 /// which the labelled rows do not differ is as bad as one in which classes do not.
 const WITHIN: f64 = 1e-6;
+
+/// Rounding of values of the order of 1 whose terms do not cancel.
+const ROUNDING: f64 = 1e-14;
 
 /// `F(U) = tr(Uᵀ A U) / tr(Uᵀ B U)`, from 0 for the best subspace that there could be to 1 for the worst.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,14 +47,23 @@ impl Criterion {
         }
     }
 
-    /// The value and its derivative, `2 (A U - F B U) / tr(Uᵀ B U)`.
-    fn at(&self, subspace: &Array2<f64>) -> Result<(f64, Array2<f64>), LinalgError> {
+    /// The value and its derivative, `2 (A U - F B U) / tr(Uᵀ B U)`. Where the matrices are large but for the subspace, their
+    /// entries cancel in the traces, and the value has the rounding of the terms.
+    fn at(&self, subspace: &Array2<f64>) -> Result<Evaluated, LinalgError> {
         let above = matmul(&self.numerator, subspace)?;
         let below = matmul(&self.denominator, subspace)?;
         let trace = |product: &Array2<f64>| (subspace * product).sum();
         let value = trace(&above) / trace(&below);
-        let derivative = (above - &below * value) * (2.0 / trace(&below));
-        Ok((value, derivative))
+        let sizes = subspace.mapv(f64::abs);
+        let terms = |matrix: &Array2<f64>| -> Result<f64, LinalgError> {
+            Ok((&sizes * &matmul(&matrix.mapv(f64::abs), &sizes)?).sum())
+        };
+        let terms = terms(&self.numerator)? + value * terms(&self.denominator)?;
+        Ok(Evaluated {
+            value,
+            rounding: ROUNDING.max(4.0 * f64::EPSILON * terms / trace(&below)),
+            derivative: (above - &below * value) * (2.0 / trace(&below)),
+        })
     }
 
     /// The span of the `k` solutions of smallest `φ` in `A v = φ B v`: the best subspace where `k` is 1 or `B` a
@@ -123,13 +136,13 @@ pub(super) struct Objective {
 
 impl Objective {
     /// The value and its derivative by each entry of `U`.
-    pub(super) fn at(&self, subspace: &Array2<f64>) -> Result<(f64, Array2<f64>), TransferError> {
-        let (criterion, mut derivative) = self.criterion.at(subspace)?;
-        if self.lambda == 0.0 {
-            return Ok((criterion, derivative));
+    pub(super) fn at(&self, subspace: &Array2<f64>) -> Result<Evaluated, TransferError> {
+        let mut both = self.criterion.at(subspace)?;
+        if self.lambda > 0.0 {
+            let (divergence, of_divergence) = self.divergence.at(subspace)?;
+            both.value += self.lambda * divergence;
+            both.derivative.scaled_add(self.lambda, &of_divergence);
         }
-        let (divergence, of_divergence) = self.divergence.at(subspace)?;
-        derivative.scaled_add(self.lambda, &of_divergence);
-        Ok((criterion + self.lambda * divergence, derivative))
+        Ok(both)
     }
 }

@@ -5,6 +5,7 @@ use translearn_core::{
     linalg::{covariance, lstsq},
 };
 
+use super::descent::Evaluated;
 use super::*;
 use crate::feature::tests::{gaussian, largest, problem};
 
@@ -154,7 +155,7 @@ proptest! {
             naive.objective = TslObjective::Pca;
         }
         let u = orthonormal(d, k, seed);
-        let (value, derivative) = naive.solver(k).at(&u).unwrap();
+        let Evaluated { value, derivative, .. } = naive.solver(k).at(&u).unwrap();
         prop_assert!((value - naive.value(&u)).abs() < 1e-12);
         // What is lost by principal components is a ratio here, whose denominator grows with the length of the columns.
         let along = |direction: &Array2<f64>, at: f64| orthonormalize(&(&u + &(direction * at))).unwrap();
@@ -187,9 +188,14 @@ proptest! {
         prop_assert!(largest(&(u.t().dot(u) - Array2::<f64>::eye(k))) < 1e-12);
         let (values, norms, ends) = (&trace.series["objective"], &trace.series["gradient-norm"], &trace.series["ends"]);
         let last = values[values.len() - 1];
-        prop_assert!((last - naive.value(u)).abs() < 1e-12);
-        prop_assert!(values.windows(2).all(|pair| pair[1] <= pair[0] + 1e-14));
-        prop_assert!(norms[norms.len() - 1] <= 1e-9, "{:e} after {}", norms[norms.len() - 1], norms.len());
+        // Large where the terms of the traces cancel.
+        let rounding = naive.solver(k).at(u).unwrap().rounding;
+        prop_assert!((last - naive.value(u)).abs() < 1e-12 + rounding);
+        prop_assert!(values.windows(2).all(|pair| pair[1] <= pair[0] + rounding));
+        prop_assert!(
+            norms[norms.len() - 1] <= 1e-9_f64.max(1e3 * rounding),
+            "{:e} after {} with {rounding:e}", norms[norms.len() - 1], norms.len()
+        );
         prop_assert!(ends.len() == 4 && ends.iter().all(|&end| last <= end + 1e-9));
         let mut rng = rng(seed);
         let direction = Array2::from_shape_simple_fn((d, k), || rng.normal());
@@ -216,7 +222,7 @@ proptest! {
         prop_assert!(left.abs() < 1e-9 * denominator.diag().sum(), "{left:e} at {}", found.value());
         if k == 1 || pca {
             let start = objective.criterion.leading(k).unwrap();
-            prop_assert!((objective.at(&start).unwrap().0 - found.value()).abs() < 1e-9);
+            prop_assert!((objective.at(&start).unwrap().value - found.value()).abs() < 1e-9);
         }
     }
 
@@ -268,7 +274,7 @@ fn a_start_beside_a_saddle_is_left_behind() {
     let best = objective
         .at(&objective.criterion.leading(2).unwrap())
         .unwrap()
-        .0;
+        .value;
     assert!(
         found.value() - best < 1e-12,
         "{} above {best}",
