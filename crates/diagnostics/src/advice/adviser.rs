@@ -22,8 +22,8 @@ const METHODS: [&str; 10] = [
     "kmm",
     "logistic-ratio",
     "coral",
+    "linear-transport",
     "sa",
-    "tca",
     "feda",
 ];
 
@@ -37,7 +37,7 @@ const METHODS: [&str; 10] = [
 /// 2. The tests of [`shift`](crate::shift) on at most `n_test_rows` rows of each domain, their p-values adjusted for their
 ///    number by [Holm](crate::multiplicity::holm), and, where the test of single columns then rejects, which columns drive it.
 /// 3. Each method with its defaults and one learner, by [`GateRule`]: the gain on the labelled target rows, what is at
-///    stake, what follows. All methods see the same folds.
+///    stake, what the neighbours see, what follows. All methods see the same folds.
 /// 4. The method of the largest gain among those that are to be used; else the baseline.
 ///
 /// Without labelled target rows no method can be judged (a change of P(Y|X) cannot be seen), and the advice is the baseline:
@@ -49,7 +49,7 @@ const METHODS: [&str; 10] = [
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
-/// | `methods` | `source-only pooled aux tradaboost kmm logistic-ratio coral sa tca feda` | names in the registry | what is looked at, each once; of the default, what the registry lacks is left out |
+/// | `methods` | `source-only pooled aux tradaboost kmm logistic-ratio coral linear-transport sa feda` | names in the registry | what is looked at, each once; of the default, what the registry lacks is left out |
 /// | `learner` | logistic regression; ridge regression for values | | the learner of all methods and of the baseline |
 /// | `rule` | [`GateRule`] | | how gains are weighed |
 /// | `n_test_rows` | 1000 | integer ≥ 2 | rows of each domain that tests of shift see, drawn by seed |
