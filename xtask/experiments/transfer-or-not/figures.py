@@ -25,7 +25,8 @@ def area_under_curve(scores, losses):
         hits = sum(equal)
         concordant += hits * (below + (len(equal) - hits) / 2)
         below += len(equal) - hits
-    return concordant / (sum(losses) * below)
+    pairs = sum(losses) * below
+    return concordant / pairs if pairs else float("nan")
 
 
 def chance_of_loss(belief):
@@ -38,7 +39,7 @@ class Decision:
     """A gate's, with the gain that its method has in the open."""
 
     def __init__(self, gated, free, baseline, groups):
-        self.task, self.method, self.groups = gated["task"], free["method"], groups
+        self.problem, self.method, self.groups = (gated["task"], gated["seed"]), free["method"], groups
         self.gate = gated["gate"]
         self.verdict = self.gate["verdict"]
         self.gain = free["metrics"]["accuracy"] - baseline["metrics"]["accuracy"]
@@ -67,26 +68,32 @@ def read(folder):
     plan = json.loads((folder / "plan.json").read_text())
     groups = {task["name"]: task["group"] for task in plan["spec"]["task"]}
     records = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
-    done = {(record["task"], record["method"]): record for record in records if record["status"] == "ok"}
-    for (task, method), gated in done.items():
+    key = lambda record, method: (record["task"], record["seed"], method)
+    done = {key(record, record["method"]): record for record in records if record["status"] == "ok"}
+    for gated in done.values():
         if not gated.get("gate"):
             continue
-        baseline = gated["gate"]["baseline"]
-        baseline = done.get((task, f"{baseline} (logistic)")) or done[task, baseline]
-        yield Decision(gated, done[task, method.removesuffix(", gated")], baseline, groups[task])
+        name = gated["gate"]["baseline"]
+        baseline = done.get(key(gated, f"{name} (logistic)")) or done.get(key(gated, name))
+        free = done.get(key(gated, gated["method"].removesuffix(", gated")))
+        if baseline and free:
+            yield Decision(gated, free, baseline, groups[gated["task"]])
 
 
 def problems(decisions):
-    key = lambda one: one.task
+    key = lambda one: one.problem
     return [list(of) for _, of in groupby(sorted(decisions, key=key), key=key)]
 
 
 def advised(problem):
     """The gain of the method believed to gain most, of those with an open gate."""
-    return max(((one.gate["belief"]["gain"], one.gain) for one in problem if one.is_open), default=(0.0, 0.0))[1]
+    open_ones = [one for one in problem if one.is_open]
+    return max(open_ones, key=lambda one: one.gate["belief"]["gain"]).gain if open_ones else 0.0
 
 
 def tell(name, decisions):
+    if not decisions:
+        return
     losses = [one for one in decisions if one.loses]
     called = [one for one in decisions if one.is_called]
     right = [one for one in called if one.loses]
@@ -122,8 +129,6 @@ def main(folder, *sides):
     print("natural losses of 1 to 15 points among all:", share(len(natural), len(losses)))
     for side in sides or ("tuning", "test"):
         of_side = [one for one in decisions if side in one.groups and one.is_measured]
-        if not of_side:
-            continue
         tell(f"{side}, with labels", of_side)
         few = [one for one in of_side if f"{side}, 5 a class" in one.groups]
         tell(f"{side}, 5 a class", few)

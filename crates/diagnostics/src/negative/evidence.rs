@@ -44,7 +44,7 @@ use crate::check::check_count;
 ///
 /// # Shapes and cost
 ///
-/// `n_folds · n_repeats` fits of each method and of the baseline, the folds side by side; a copy of the problem for each thread.
+/// `n_folds · n_repeats` fits of each method and of the baseline, the folds side by side; at most a copy of the problem for each fold.
 ///
 /// # Source
 ///
@@ -161,7 +161,7 @@ impl TargetCrossValidation {
         let predictions: Vec<Vec<Result<Labels, TransferError>>> = all
             .into_par_iter()
             .map(|fold| {
-                // A copy of all rows: all methods of the fold share it, and a thread holds one at a time.
+                // A copy of all rows, which all methods of the fold share.
                 let problem = problem.with_target_labels(&fold.kept)?;
                 let rows = labelled.features.select_rows(&fold.held_out);
                 let predict = |method: &&dyn TransferMethod| {

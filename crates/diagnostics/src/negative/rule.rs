@@ -11,6 +11,7 @@ use super::evidence::share_of_error;
 use super::losses::distance;
 use super::vote::{Electorate, NeighbourVote};
 use super::{Belief, Evidence, TargetCrossValidation, Verdict};
+use crate::check::check_share;
 use crate::interval::check_confidence;
 
 /// How a gain is weighed and what follows from it: the rule of [`TransferGate`](super::TransferGate) and of
@@ -24,8 +25,8 @@ use crate::interval::check_confidence;
 ///    the cross-validation), which bounds the gain in the same way. Without such rows, the rows of the folds stand for
 ///    them.
 /// 2. *Prior*: a gain is what the neighbours of these rows see of it ([`NeighbourVote`] `v`) and a share of what is at stake,
-///    `N(v + a m, (a t)²)` with `m ± t` of `prior`. Where nothing is measured `v` is 0: there both are models of the source,
-///    and on the problems for tuning the vote told nothing of them.
+///    `N(v + a m, (a t)²)` with `m ± t` of `prior`. Where nothing is measured `v` is 0: without labels both are models of the
+///    source, and on the problems for tuning the vote told nothing of them.
 /// 3. *Measurement*: [`TargetCrossValidation`], and the [`Belief`] after it.
 /// 4. *Verdict*: not to transfer, where a loss of more than `margin` is at least as likely as `caution`; to transfer, where
 ///    any gain is at least as likely as `confidence`; else undecided.
@@ -98,7 +99,7 @@ pub struct Decision {
     /// about as much as can be gained or lost; `None` where it cannot be told.
     pub at_stake: Option<f64>,
     /// What the neighbours of rows on which method and baseline disagree see of the gain; `None` of values, where nothing was
-    /// measured or nobody can vote (see [`NeighbourVote`]).
+    /// measured, nobody can vote (see [`NeighbourVote`]) or the rows' numbers are too large for principal components.
     pub vote: Option<f64>,
     /// Why nothing was measured.
     pub obstacle: Option<String>,
@@ -141,10 +142,12 @@ impl<'a> Weigher<'a> {
         } else {
             Some(fitted.model.predict(&unlabelled)?.labels)
         };
-        // Numbers too large for principal components are no fault of the methods.
-        let electorate = match rule.vote.electorate(problem, derive(seed, &["vote"])) {
-            Err(error @ TransferError::OutOfMemory(_)) => return Err(error),
-            electorate => electorate.unwrap_or_default(),
+        let electorate = || rule.vote.electorate(problem, derive(seed, &["vote"]));
+        let electorate = match problem.target_labelled().map(|_| electorate()) {
+            Some(Err(error @ TransferError::OutOfMemory(_))) => return Err(error),
+            // Numbers too large for principal components are no fault of the methods.
+            Some(electorate) => electorate.unwrap_or_default(),
+            None => None,
         };
         Ok(Self {
             rule,
@@ -203,7 +206,6 @@ impl<'a> Weigher<'a> {
         };
         let pair = self.expected.as_ref().zip(said.as_ref());
         let at_stake = self.at_stake(pair, evidence.as_ref())?;
-        // Without evidence both are models of the source, of which the rows around a row tell nothing.
         let voted = self.electorate.as_ref().zip(pair);
         let voted = voted.filter(|_| evidence.is_some());
         let vote = voted
@@ -301,9 +303,7 @@ impl GateRule {
             let range = "[0.5, 1): below, a loss that is likelier than a gain would open the gate";
             return invalid("confidence", self.confidence, range);
         }
-        if !(self.caution > 0.0 && self.caution < 1.0) {
-            return invalid("caution", self.caution, "(0, 1)");
-        }
+        check_share("caution", self.caution)?;
         if !(0.0..1.0).contains(&self.margin) {
             return invalid("margin", self.margin, "[0, 1)");
         }

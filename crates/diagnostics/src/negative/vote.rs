@@ -10,6 +10,8 @@ use translearn_core::{
     seed, setters,
 };
 
+use crate::check::check_count;
+
 /// The gain of a method over a baseline as the neighbours of disputed target rows see it, without their labels.
 ///
 /// *When.* Few target rows have a label and many have none. Rows that lie close together mostly share a class, so that of
@@ -33,12 +35,12 @@ use translearn_core::{
 /// |---|---|---|---|
 /// | `n_components` | 10 | integer ≥ 1 | `p`; rows of no more columns stay as they are |
 /// | `n_neighbors` | 20 | integer ≥ 1 | `k`; at most all others |
-/// | `n_rows` | 2000 | integer ≥ 2 | of more target rows so many are drawn |
+/// | `n_rows` | 2000 | integer ≥ 2 | of more target rows so many are drawn; those with a label are kept, up to half of it |
 ///
 /// # Shapes and cost
 ///
-/// For n drawn rows of d columns O(n d min(n, d) + min(n, d)³ + n² p), once for all methods; O(n k) for each. Sparse rows, and
-/// more columns than rows, take O(n²) memory.
+/// For n drawn rows of d columns O(n d min(n, d) + min(n, d)³ + n² p), once for all methods; O(n k) for each. The rows and
+/// min(n, d)² numbers are held; sparse rows become dense where they have no more columns than there are rows.
 ///
 /// # Errors
 ///
@@ -156,12 +158,7 @@ impl NeighbourVote {
         });
         let by_value = all.select_rows(&by_label).rows_by_value();
         let order: Vec<usize> = by_value.into_iter().map(|at| by_label[at]).collect();
-        let order: Vec<usize> = if order.len() > self.n_rows {
-            let drawn = seed::rng(seed).choose(order.len(), self.n_rows);
-            drawn.into_iter().map(|at| order[at]).collect()
-        } else {
-            order
-        };
+        let order = self.draw(order, &voters, seed);
         let voters: Vec<Voter> = order.iter().map(|&row| voters[row]).collect();
         let is_unlabelled = |voter: &&Voter| matches!(voter, Voter::Unlabelled(_));
         let n_unlabelled = voters.iter().filter(is_unlabelled).count();
@@ -178,16 +175,35 @@ impl NeighbourVote {
         }))
     }
 
+    /// `n_rows` of the rows, with those that have a label, up to half of it; all rows, where there are no more.
+    fn draw(&self, order: Vec<usize>, voters: &[Voter], seed: u64) -> Vec<usize> {
+        if order.len() <= self.n_rows {
+            return order;
+        }
+        let mut rng = seed::rng(seed);
+        let is_labelled = |row: &usize| matches!(voters[*row], Voter::Labelled(_));
+        let (labelled, others): (Vec<usize>, Vec<usize>) = order.into_iter().partition(is_labelled);
+        let n_labelled = labelled.len().min(self.n_rows / 2);
+        let mut drawn = |rows: &[usize], n: usize| -> Vec<usize> {
+            rng.choose(rows.len(), n)
+                .into_iter()
+                .map(|at| rows[at])
+                .collect()
+        };
+        let mut rows = drawn(&labelled, n_labelled);
+        rows.extend(drawn(&others, self.n_rows - n_labelled));
+        rows
+    }
+
     /// The first principal components of rows.
     fn coordinates(&self, rows: &Features) -> Result<Array2<f64>, TransferError> {
         let (n, d) = (rows.n_rows(), rows.n_columns());
         if d <= self.n_components {
             return Ok(rows.dense()?.into_owned());
         }
-        if d <= n
-            && let Features::Dense(x) = rows
-        {
-            let x = x - &column_means(x).unwrap_or_default();
+        if d <= n {
+            let x = rows.dense()?;
+            let x = &*x - &column_means(&*x).unwrap_or_default();
             let (_, directions) = eigh_largest(&gram(&x), self.n_components)?;
             return Ok(matmul(&x, &directions)?);
         }
@@ -203,20 +219,9 @@ impl NeighbourVote {
     }
 
     pub(super) fn check(&self) -> Result<(), TransferError> {
-        for (name, value, least) in [
-            ("n_components", self.n_components, 1),
-            ("n_neighbors", self.n_neighbors, 1),
-            ("n_rows", self.n_rows, 2),
-        ] {
-            if value < least {
-                return Err(TransferError::InvalidParameter {
-                    name: name.to_owned(),
-                    value: value.to_string(),
-                    range: format!("integer ≥ {least}"),
-                });
-            }
-        }
-        Ok(())
+        check_count("n_components", self.n_components, 1)?;
+        check_count("n_neighbors", self.n_neighbors, 1)?;
+        check_count("n_rows", self.n_rows, 2)
     }
 }
 

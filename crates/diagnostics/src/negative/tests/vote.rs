@@ -154,28 +154,68 @@ proptest! {
         prop_assert!(found.abs() <= disputed as f64 / one.len() as f64);
     }
 
-    /// The other way round it is the same with the other sign, and rows that change places change nothing.
+    /// The other way round it is the same with the other sign.
     #[test]
     fn nobody_is_favoured(n in 5_usize..40, d in 1_usize..15, n_known in 0_usize..4, seed: u64) {
         let case = Case::new(n, d, n_known, seed);
         let vote = NeighbourVote::default().n_rows(20).n_components(3);
         let found = case.vote(vote, case.x.clone().into());
-        let back = Case { x: case.x.clone(), baseline: case.method.clone(), method: case.baseline.clone(), known: case.known.clone(), labels: case.labels.clone() };
-        prop_assert_eq!(found.map(|vote| -vote), back.vote(vote, case.x.clone().into()));
-        let order = seed::rng(seed).permutation(n);
-        let mut labelled: Vec<(usize, usize)> = (0..n).filter_map(|at| {
+        let x = case.x.clone();
+        let back = Case { baseline: case.method, method: case.baseline, ..case };
+        prop_assert_eq!(found.map(|vote| -vote), back.vote(vote, x.into()));
+    }
+
+    /// Rows that change places change nothing, also where many are equal, have different labels, or lie equally far away.
+    #[test]
+    fn the_order_of_rows_changes_nothing(n in 5_usize..60, d in 1_usize..6, n_known in 0_usize..20, k in 1_usize..6, seed: u64) {
+        let mut rng = seed::rng(seed);
+        let x = Array2::from_shape_simple_fn((n, d), || rng.below(3) as f64);
+        // Of equal rows the same is said.
+        let said = |of: fn(f64) -> f64| x.map_axis(Axis(1), |row| {
+            let sum: f64 = row.iter().enumerate().map(|(column, &v)| of(v) * (column + 1) as f64).sum();
+            sum as usize % 3
+        });
+        let (baseline, method) = (said(|v| v), said(|v| v * v));
+        let mut known = rng.choose(n, n_known);
+        known.sort_unstable();
+        let labels = known.iter().map(|_| rng.below(3)).collect();
+        let case = Case { x, baseline, method, known, labels };
+        let vote = NeighbourVote::default().n_rows(30).n_components(3).n_neighbors(k);
+        let order = rng.permutation(n);
+        let labelled = (0..n).filter_map(|at| {
             let known = case.known.iter().position(|&known| known == order[at])?;
             Some((at, case.labels[known]))
-        }).collect();
-        labelled.sort_unstable();
+        });
+        let (known, labels) = labelled.unzip();
         let moved = Case {
             x: case.x.select(Axis(0), &order),
             baseline: case.baseline.select(Axis(0), &order),
             method: case.method.select(Axis(0), &order),
-            known: labelled.iter().map(|pair| pair.0).collect(),
-            labels: labelled.iter().map(|pair| pair.1).collect(),
+            known,
+            labels,
         };
-        prop_assert_eq!(found, moved.vote(vote, moved.x.clone().into()));
+        prop_assert_eq!(case.vote(vote, case.x.clone().into()), moved.vote(vote, moved.x.clone().into()));
+    }
+}
+
+/// Labels are kept where rows are drawn, up to half of these; the vote is a share of the drawn rows without one.
+#[test]
+fn of_many_rows_some_are_drawn() {
+    for (n_known, voters) in [(6, 6.0), (10, 10.0), (30, 10.0)] {
+        let n = 40 + n_known;
+        let case = Case {
+            x: Array2::from_shape_fn((n, 2), |(row, column)| (row * (column + 1)) as f64),
+            baseline: Array1::zeros(n),
+            method: Array1::ones(n),
+            known: (40..n).collect(),
+            labels: vec![1; n_known],
+        };
+        let vote = NeighbourVote::default().n_rows(20).n_neighbors(19);
+        let found = case.vote(vote, case.x.clone().into()).unwrap();
+        assert!(
+            (found - voters / (voters + 1.0)).abs() < 1e-12,
+            "{n_known} {found}"
+        );
     }
 }
 
