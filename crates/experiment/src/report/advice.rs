@@ -137,7 +137,6 @@ struct MethodView {
     interval: String,
     at_stake: String,
     vote: String,
-    obstacle: String,
 }
 
 impl View {
@@ -255,15 +254,10 @@ fn methods(advice: &Advice, scale: &Scale) -> Vec<MethodView> {
         interval: String::new(),
         at_stake: String::new(),
         vote: String::new(),
-        obstacle: String::new(),
     };
     let method = |method: &MethodAdvice| {
         let decision = method.decision.as_ref();
         let evidence = decision.and_then(|decision| decision.evidence.as_ref());
-        let obstacle = method
-            .obstacle
-            .as_ref()
-            .or(decision.and_then(|one| one.obstacle.as_ref()));
         let believed = decision
             .filter(|_| evidence.is_some())
             .map(|one| one.belief);
@@ -285,7 +279,6 @@ fn methods(advice: &Advice, scale: &Scale) -> Vec<MethodView> {
                 .and_then(|one| one.at_stake)
                 .map_or_else(none, |share| format!("{:.0} %", 100.0 * share)),
             vote: decision.and_then(|one| one.vote).map_or_else(none, points),
-            obstacle: obstacle.map_or_else(String::new, |text| clean(text)),
         }
     };
     std::iter::once(baseline)
