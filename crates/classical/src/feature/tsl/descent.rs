@@ -40,6 +40,7 @@ const SUFFICIENT: f64 = 1e-4;
 const HALVINGS: usize = 50;
 /// Doublings of a step along which the objective falls ever faster.
 const DOUBLINGS: usize = 30;
+
 /// What a function is at some columns.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Evaluated {

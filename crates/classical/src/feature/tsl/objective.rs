@@ -22,18 +22,25 @@ const ROUNDING: f64 = 1e-14;
 pub(super) struct Criterion {
     pub(super) numerator: Array2<f64>,
     pub(super) denominator: Array2<f64>,
+    /// The absolute entries of both, for the rounding of the value.
+    sizes: [Array2<f64>; 2],
 }
 
 impl Criterion {
+    pub(super) fn new(numerator: Array2<f64>, denominator: Array2<f64>) -> Self {
+        Self {
+            sizes: [&numerator, &denominator].map(|matrix| matrix.mapv(f64::abs)),
+            numerator,
+            denominator,
+        }
+    }
+
     /// Fisher's: the share of the scatter that is within classes.
     pub(super) fn fisher(scatter: &LabelScatter) -> Self {
         let total = scatter.total();
         let r = total.nrows();
         let floor = Array2::from_diag_elem(r, WITHIN * total.diag().sum() / r as f64);
-        Self {
-            numerator: &scatter.within + &floor,
-            denominator: total + floor,
-        }
+        Self::new(&scatter.within + &floor, total + floor)
     }
 
     /// That of principal components: the share of the scatter that a subspace of `k` dimensions loses.
@@ -41,24 +48,22 @@ impl Criterion {
         let total = scatter.total();
         let part = total.diag().sum() / k as f64;
         let denominator = Array2::from_diag_elem(total.nrows(), part);
-        Self {
-            numerator: &denominator - &total,
-            denominator,
-        }
+        Self::new(&denominator - &total, denominator)
     }
 
     /// The value and its derivative, `2 (A U - F B U) / tr(Uᵀ B U)`. Where the matrices are large but for the subspace, their
     /// entries cancel in the traces, and the value has the rounding of the terms.
-    fn at(&self, subspace: &Array2<f64>) -> Result<Evaluated, LinalgError> {
+    pub(super) fn at(&self, subspace: &Array2<f64>) -> Result<Evaluated, LinalgError> {
         let above = matmul(&self.numerator, subspace)?;
         let below = matmul(&self.denominator, subspace)?;
         let trace = |product: &Array2<f64>| (subspace * product).sum();
         let value = trace(&above) / trace(&below);
         let sizes = subspace.mapv(f64::abs);
-        let terms = |matrix: &Array2<f64>| -> Result<f64, LinalgError> {
-            Ok((&sizes * &matmul(&matrix.mapv(f64::abs), &sizes)?).sum())
+        let terms = |of_matrix: &Array2<f64>| -> Result<f64, LinalgError> {
+            Ok((&sizes * &matmul(of_matrix, &sizes)?).sum())
         };
-        let terms = terms(&self.numerator)? + value * terms(&self.denominator)?;
+        let [of_numerator, of_denominator] = &self.sizes;
+        let terms = terms(of_numerator)? + value * terms(of_denominator)?;
         Ok(Evaluated {
             value,
             rounding: ROUNDING.max(4.0 * f64::EPSILON * terms / trace(&below)),

@@ -142,8 +142,113 @@ fn orthonormal(d: usize, k: usize, seed: u64) -> Array2<f64> {
     orthonormalize(&Array2::from_shape_simple_fn((d, k), || rng.normal())).unwrap()
 }
 
+/// A sum of twice the digits.
+#[derive(Clone, Copy, Default)]
+struct Twofold {
+    high: f64,
+    low: f64,
+}
+
+impl Twofold {
+    fn product(a: f64, b: f64) -> Self {
+        let high = a * b;
+        Self {
+            high,
+            low: a.mul_add(b, -high),
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        let high = self.high + other.high;
+        let of_other = high - self.high;
+        let lost = (self.high - (high - of_other)) + (other.high - of_other);
+        let low = lost + self.low + other.low;
+        Self {
+            high: high + low,
+            low: low - ((high + low) - high),
+        }
+    }
+
+    fn times(self, factor: f64) -> Self {
+        let of_high = Self::product(self.high, factor);
+        Self {
+            high: of_high.high,
+            low: self.low.mul_add(factor, of_high.low),
+        }
+    }
+
+    /// `tr(Uᵀ A U)`.
+    fn trace(a: &Array2<f64>, u: &Array2<f64>) -> Self {
+        let mut sum = Self::default();
+        for column in u.columns() {
+            for ((i, j), &entry) in a.indexed_iter() {
+                sum = sum.plus(Self::product(entry, column[i]).times(column[j]));
+            }
+        }
+        sum
+    }
+}
+
+/// How far the value of a criterion is from that of its matrices, evaluated with twice the digits.
+fn rounded_by(criterion: &Criterion, u: &Array2<f64>, value: f64) -> f64 {
+    let above = Twofold::trace(&criterion.numerator, u);
+    let below = Twofold::trace(&criterion.denominator, u);
+    let left = above.plus(below.times(-value));
+    ((left.high + left.low) / below.high).abs()
+}
+
+/// What the rounding of no value of a criterion is above, whatever the subspace: the terms of each column are at most the
+/// norm of the absolute matrix, its part of the trace is at least the least eigenvalue.
+fn most_rounding(criterion: &Criterion) -> f64 {
+    let norm = |matrix: &Array2<f64>| matrix.iter().map(|entry| entry * entry).sum::<f64>().sqrt();
+    let least = eigh(&criterion.denominator).unwrap().smallest(1).unwrap().0[0];
+    let terms = norm(&criterion.numerator) + norm(&criterion.denominator);
+    1e-14_f64.max(4.0 * f64::EPSILON * terms / least)
+}
+
+#[test]
+fn twice_the_digits_are_kept() {
+    // 1 + 2⁻⁶⁰ - 1, which single numbers lose.
+    let (one, little) = (Twofold::product(1.0, 1.0), 2.0_f64.powi(-60));
+    let sum = one
+        .plus(Twofold::product(little, 1.0))
+        .plus(one.times(-1.0));
+    assert_eq!(sum.high + sum.low, little);
+    // (1 + 2⁻³⁰)² - 1 - 2⁻²⁹ = 2⁻⁶⁰.
+    let factor = 1.0 + 2.0_f64.powi(-30);
+    let square = Twofold::product(factor, 1.0).times(factor);
+    let rest = square
+        .plus(one.times(-1.0))
+        .plus(Twofold::product(-2.0_f64.powi(-29), 1.0));
+    assert_eq!(rest.high + rest.low, little);
+    let half = Twofold::trace(&array![[0.0, 1.0], [2.0, 3.0]], &array![[2.0], [-1.0]]);
+    assert_eq!(half.high, 3.0 - 4.0 - 2.0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// Where the entries of the matrices cancel in the traces, too: the subspace is of directions in which they are
+    /// `10^-digits` of what they are in others.
+    #[test]
+    fn the_rounding_that_is_told_covers_that_of_the_value(
+        d in 2usize..9, k in 1usize..4, digits in 0i32..10, seed in 0u64..10_000,
+    ) {
+        let k = k.min(d - 1);
+        let axes = orthonormal(d, d, seed);
+        let mut rng = rng(seed + 1);
+        let mut matrix = || {
+            let size = |axis: usize| if axis < k { 10.0_f64.powi(-digits) } else { 1.0 };
+            let spread = Array2::from_diag(&Array1::from_shape_fn(d, |axis| size(axis) * (1.0 + rng.uniform())));
+            axes.dot(&spread).dot(&axes.t())
+        };
+        let within = matrix();
+        let criterion = Criterion::new(within.clone(), within + matrix());
+        let u = axes.slice(s![.., ..k]).to_owned();
+        let Evaluated { value, rounding, .. } = criterion.at(&u).unwrap();
+        let lost = rounded_by(&criterion, &u, value);
+        prop_assert!(lost <= rounding, "{lost:e} is lost, {rounding:e} is told");
+    }
 
     #[test]
     fn value_and_derivative_are_those_of_the_formulas(
@@ -188,10 +293,12 @@ proptest! {
         prop_assert!(largest(&(u.t().dot(u) - Array2::<f64>::eye(k))) < 1e-12);
         let (values, norms, ends) = (&trace.series["objective"], &trace.series["gradient-norm"], &trace.series["ends"]);
         let last = values[values.len() - 1];
-        // Large where the terms of the traces cancel.
-        let rounding = naive.solver(k).at(u).unwrap().rounding;
+        // Above the least where the terms of the traces cancel, but never far, for what Fisher's criterion adds is a bound.
+        let criterion = naive.solver(k).criterion;
+        let (rounding, most) = (criterion.at(u).unwrap().rounding, most_rounding(&criterion));
+        prop_assert!(rounding <= most && most < 1e-8, "{rounding:e} is told of at most {most:e}");
         prop_assert!((last - naive.value(u)).abs() < 1e-12 + rounding);
-        prop_assert!(values.windows(2).all(|pair| pair[1] <= pair[0] + rounding));
+        prop_assert!(values.windows(2).all(|pair| pair[1] <= pair[0] + most));
         prop_assert!(
             norms[norms.len() - 1] <= 1e-9_f64.max(1e3 * rounding),
             "{:e} after {} with {rounding:e}", norms[norms.len() - 1], norms.len()
@@ -217,7 +324,7 @@ proptest! {
         let objective = naive.solver(k);
         let limits = Limits { max_iterations: 500, tolerance: 1e-8 };
         let found = descend(|u| objective.at(u), orthonormal(d, k, seed), limits).unwrap();
-        let Criterion { numerator, denominator } = &objective.criterion;
+        let Criterion { numerator, denominator, .. } = &objective.criterion;
         let left = eigh(&(numerator - &(denominator * found.value()))).unwrap().smallest(k).unwrap().0.sum();
         prop_assert!(left.abs() < 1e-9 * denominator.diag().sum(), "{left:e} at {}", found.value());
         if k == 1 || pca {
