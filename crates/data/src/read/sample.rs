@@ -60,11 +60,11 @@ pub fn file(path: &Path, options: &ReadOptions) -> Result<RawSample, DataError> 
     }
 }
 
-/// Options by which several svmlight files of one problem get the same columns: `one_based` and `n_features`, where they are
-/// not said, see [`svmlight::common_options`]. Other formats name their columns or have as many as they hold: where any file
-/// is of another, the options are given back as they are.
+/// The options of the files of one problem, in their order, by which all svmlight files among them get the same columns:
+/// with `one_based` and `n_features` where they are not said, see [`svmlight::common_options`]. Other formats name their
+/// columns or have as many as they hold, and keep the options they have.
 ///
-/// The files are read once for this.
+/// The svmlight files are read once for this.
 ///
 /// ```
 /// use std::fs;
@@ -74,25 +74,32 @@ pub fn file(path: &Path, options: &ReadOptions) -> Result<RawSample, DataError> 
 /// let paths = ["old.svm", "new.svm"].map(|name| folder.path().join(name));
 /// fs::write(&paths[0], "-1 0:0.5 3:1\n")?;
 /// fs::write(&paths[1], "+1 1:3\n")?;
-/// let options = common_options(&[&paths[0], &paths[1]], &ReadOptions::default())?;
-/// assert_eq!((options.one_based, options.n_features), (Some(false), Some(4)));
+/// let open = ReadOptions::default();
+/// let options = common_options(&[(&paths[0], &open), (&paths[1], &open)])?;
+/// assert_eq!((options[1].one_based, options[1].n_features), (Some(false), Some(4)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
-/// [`DataError::Io`], [`DataError::Unsupported`] for an unknown kind of file, and those of the svmlight reader.
-pub fn common_options(paths: &[&Path], options: &ReadOptions) -> Result<ReadOptions, DataError> {
-    let is_svmlight = |path: &&Path| Format::by_name(path) == Some(Format::Svmlight);
-    if !paths.iter().all(is_svmlight) {
-        return Ok(options.clone());
-    }
-    let files = (paths.iter())
-        .map(|&path| Ok((path, load_inflated(path)?)))
-        .collect::<Result<Vec<_>, DataError>>()?;
-    let files: Vec<(&Path, &[u8])> = (files.iter())
-        .map(|(path, bytes)| (*path, &bytes[..]))
+/// [`DataError::Io`] and the errors of the svmlight reader.
+pub fn common_options(files: &[(&Path, &ReadOptions)]) -> Result<Vec<ReadOptions>, DataError> {
+    let mut common: Vec<ReadOptions> = files
+        .iter()
+        .map(|(_, options)| (*options).clone())
         .collect();
-    svmlight::common_options(&files, options)
+    let places: Vec<usize> = (0..files.len())
+        .filter(|&place| Format::by_name(files[place].0) == Some(Format::Svmlight))
+        .collect();
+    let bytes = (places.iter())
+        .map(|&place| load_inflated(files[place].0))
+        .collect::<Result<Vec<_>, DataError>>()?;
+    let svmlight: Vec<(&Path, &[u8], &ReadOptions)> = (places.iter().zip(&bytes))
+        .map(|(&place, bytes)| (files[place].0, &bytes[..], files[place].1))
+        .collect();
+    for (place, options) in places.into_iter().zip(svmlight::common_options(&svmlight)?) {
+        common[place] = options;
+    }
+    Ok(common)
 }
 
 #[cfg(feature = "parquet")]

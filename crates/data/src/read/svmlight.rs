@@ -120,8 +120,13 @@ pub fn parse(
     Ok((matrix, labels))
 }
 
-/// `one_based` and `n_features` by which several files get the same columns, where `options` does not say them: indices count
-/// from 1 unless one of any file is 0, and there are as many features as the largest index of all files needs.
+/// The options of several files, in their order, by which all get the same columns: with `one_based` and `n_features` where
+/// they are not said.
+///
+/// | option | where a file's options do not say it |
+/// |---|---|
+/// | `one_based` | as another's options say, `false` where these differ; where none says it, indices count from 1 unless one of any file is 0 |
+/// | `n_features` | the largest that another's options say; where none says it, as many as the largest index of all files needs |
 ///
 /// [`common_options`](super::common_options) asks for files of any format.
 ///
@@ -131,34 +136,42 @@ pub fn parse(
 ///
 /// // The second file alone would count from 1.
 /// let (old, new) = (b"-1 0:0.5 3:1\n", b"+1 1:3\n");
-/// let files = [(Path::new("old.svm"), &old[..]), (Path::new("new.svm"), &new[..])];
-/// let common = svmlight::common_options(&files, &ReadOptions::default())?;
-/// assert_eq!((common.one_based, common.n_features), (Some(false), Some(4)));
+/// let open = ReadOptions::default();
+/// let files = [(Path::new("old.svm"), &old[..], &open), (Path::new("new.svm"), &new[..], &open)];
+/// let common = svmlight::common_options(&files)?;
+/// assert_eq!((common[1].one_based, common[1].n_features), (Some(false), Some(4)));
 /// # Ok::<(), translearn_data::DataError>(())
 /// ```
 ///
 /// # Errors
 /// As [`parse`] for lines that cannot be read.
 pub fn common_options(
-    files: &[(&Path, &[u8])],
-    options: &ReadOptions,
-) -> Result<ReadOptions, DataError> {
-    let (mut has_zero, mut largest) = (false, None);
-    for (path, bytes) in files {
-        let indices = Lines::parse(path, bytes)?.indices;
-        has_zero |= indices.contains(&0);
-        largest = largest.max(indices.into_iter().max());
-    }
-    let one_based = options.one_based.unwrap_or(!has_zero);
-    let needed = largest.map_or(0, |index: usize| {
-        index.saturating_add(usize::from(!one_based))
-    });
-    Ok(ReadOptions {
-        one_based: Some(one_based),
+    files: &[(&Path, &[u8], &ReadOptions)],
+) -> Result<Vec<ReadOptions>, DataError> {
+    let indices = (files.iter())
+        .map(|(path, bytes, _)| Ok(Lines::parse(path, bytes)?.indices))
+        .collect::<Result<Vec<_>, DataError>>()?;
+    let options = || files.iter().map(|(_, _, options)| *options);
+    // `false` is the least.
+    let said = options().filter_map(|options| options.one_based).min();
+    let one_based = said.unwrap_or_else(|| !indices.iter().any(|of_file| of_file.contains(&0)));
+    let needed = |(of_file, options): (&Vec<usize>, &ReadOptions)| {
+        let from_zero = !options.one_based.unwrap_or(one_based);
+        let largest = of_file.iter().max()?;
+        Some(largest.saturating_add(usize::from(from_zero)))
+    };
+    let said = options().filter_map(|options| options.n_features).max();
+    let n_features = said.unwrap_or_else(|| {
+        let needed = indices.iter().zip(options()).filter_map(needed).max();
         // Beyond, the file with the index says so.
-        n_features: Some(options.n_features.unwrap_or(needed.min(MOST_FEATURES))),
+        needed.unwrap_or(0).min(MOST_FEATURES)
+    });
+    let common = |options: &ReadOptions| ReadOptions {
+        one_based: Some(options.one_based.unwrap_or(one_based)),
+        n_features: Some(options.n_features.unwrap_or(n_features)),
         ..options.clone()
-    })
+    };
+    Ok(options().map(common).collect())
 }
 
 /// The lines of a file, before it is known where indices count from.
@@ -299,36 +312,55 @@ mod tests {
     /// Both files get the columns that one file with the lines of both would have.
     #[test]
     fn files_agree_on_their_columns() {
-        let agreed = |one: &str, other: &str, options: &ReadOptions| {
-            let files = [one, other].map(|text| (Path::new("t.svm"), text.as_bytes()));
-            common_options(&files, options).unwrap()
+        let agreed = |texts: [&str; 2], options: [&ReadOptions; 2]| {
+            let file = |at: usize| (Path::new("t.svm"), texts[at].as_bytes(), options[at]);
+            common_options(&[file(0), file(1)]).unwrap()
         };
+        let open = ReadOptions::default();
         for (one, other) in [
             ("1 0:1 2:1", "1 1:1"),
             ("1 1:1", "1 1:1 7:2"),
             ("1 3:1", "1 0:4"),
             ("1", "-1"),
         ] {
-            let options = agreed(one, other, &ReadOptions::default());
+            let options = agreed([one, other], [&open; 2]);
             let both = read(&format!("{one}\n{other}"), &ReadOptions::default())
                 .unwrap()
                 .0;
             for (row, text) in [one, other].into_iter().enumerate() {
-                let x = read(text, &options).unwrap().0;
+                let x = read(text, &options[row]).unwrap().0;
                 assert_eq!(x.to_dense().row(0), both.to_dense().row(row), "{text}");
             }
         }
-        let said = ReadOptions {
-            one_based: Some(false),
-            n_features: Some(9),
+    }
+
+    /// What one file's options leave open is as the other's say, and no option that is said is changed.
+    #[test]
+    fn what_is_said_of_one_file_counts_for_all() {
+        let said = |one_based: Option<bool>, n_features: Option<usize>| ReadOptions {
+            one_based,
+            n_features,
+            label: Some("kept".to_owned()),
             ..ReadOptions::default()
         };
-        assert_eq!(agreed("1 1:1", "1 2:1", &said), said);
-        let no_base = ReadOptions {
-            one_based: None,
-            ..said
-        };
-        assert_eq!(agreed("1 1:1", "1 2:1", &no_base).one_based, Some(true));
+        let (zero, one) = (Some(false), Some(true));
+        for (options, expected) in [
+            ([(zero, Some(9)), (zero, Some(9))], [(zero, 9), (zero, 9)]),
+            ([(None, Some(9)), (None, Some(9))], [(one, 9), (one, 9)]),
+            ([(zero, Some(9)), (None, None)], [(zero, 9), (zero, 9)]),
+            ([(one, None), (zero, None)], [(one, 4), (zero, 4)]),
+            ([(zero, None), (one, None)], [(zero, 3), (one, 3)]),
+            ([(None, Some(7)), (one, Some(9))], [(one, 7), (one, 9)]),
+        ] {
+            let [old, new] = options.map(|(one_based, n_features)| said(one_based, n_features));
+            let files = [
+                (Path::new("old.svm"), &b"1 2:1"[..], &old),
+                (Path::new("new.svm"), &b"1 3:1"[..], &new),
+            ];
+            let expected = expected.map(|(base, n_features)| said(base, Some(n_features)));
+            assert_eq!(common_options(&files).unwrap(), expected, "{options:?}");
+        }
+        assert!(common_options(&[]).unwrap().is_empty());
     }
 
     #[test]

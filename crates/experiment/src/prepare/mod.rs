@@ -4,7 +4,8 @@
 //! without their labels. Scored are those other rows; or, where the task has a test part, that part, which neither the
 //! fit nor any encoding or preprocessing sees. Steps, in order:
 //!
-//! 1. Read the parts; apply `classes`.
+//! 1. Read the parts, all svmlight files of a task with the same columns (all that a test part has a say in: where indices
+//!    count from and how many there are); apply `classes`.
 //! 2. One code per class for all parts (`ClassMap`).
 //! 3. Draw `target_sample`, `source_sample` and `labelled` by seed. Only for the last are target labels looked at; the last two
 //!    treat classes alike.
@@ -15,6 +16,7 @@
 
 mod cache;
 mod check;
+mod columns;
 mod draw;
 mod encode;
 mod images;

@@ -13,6 +13,7 @@ use translearn_data::{
 };
 
 use super::PrepareError;
+use super::columns::with_common_columns;
 use super::draw::draw_rows;
 use super::encode::{Encoded, encode};
 use super::images::{self, Loaded, PartImages};
@@ -75,11 +76,13 @@ impl RawPart {
 }
 
 impl RawTask {
-    /// Reads the parts of a task; `base` is the folder its files are relative to.
+    /// Reads the parts of a task; `base` is the folder its files are relative to. The svmlight files among them get the same
+    /// columns, see [`read::common_options`].
     ///
     /// # Errors
     /// [`PrepareError`] for files that cannot be read and labels that fit neither classes nor numbers.
     pub fn load(task: &TaskSpec, base: &Path) -> Result<Self, PrepareError> {
+        let task = &with_common_columns(task, base)?;
         let sources = task
             .source
             .iter()

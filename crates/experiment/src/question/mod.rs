@@ -62,8 +62,8 @@ impl Question {
     pub(crate) fn read(&self) -> Result<Asked, PrepareError> {
         let names = [("source", &self.source), ("target", &self.target)]
             .map(|(role, path)| format!("{role} {}", path.display()));
-        let options = read::common_options(&[&self.source, &self.target], &self.options)
-            .map_err(data("the files"))?;
+        let files = [&self.source, &self.target].map(|path| (path.as_path(), &self.options));
+        let options = read::common_options(&files).map_err(data("the files"))?;
         let (source, target) = self.parts(&options, &names)?;
         let RawSample {
             features: source,
@@ -108,12 +108,12 @@ impl Question {
     /// Both files. A column to leave out has to be in one of them.
     fn parts(
         &self,
-        options: &ReadOptions,
+        options: &[ReadOptions],
         names: &[String; 2],
     ) -> Result<(RawSample, PartlyLabelled), PrepareError> {
-        let source = with_known_drops(options, |options| read::file(&self.source, options));
+        let source = with_known_drops(&options[0], |options| read::file(&self.source, options));
         let (source, missing) = source.map_err(data(&names[0]))?;
-        let target = with_known_drops(options, |options| self.target(options));
+        let target = with_known_drops(&options[1], |options| self.target(options));
         let (target, also_missing) = target.map_err(data(&names[1]))?;
         let in_neither = (also_missing.into_iter())
             .find(|(name, _)| missing.iter().any(|(other, _)| other == name));

@@ -118,6 +118,12 @@ impl TaskSpec {
     pub fn parts(&self) -> impl Iterator<Item = &Part> {
         self.source.iter().chain([&self.target]).chain(&self.test)
     }
+
+    /// All parts, in the same order, to change them.
+    pub fn parts_mut(&mut self) -> impl Iterator<Item = &mut Part> {
+        let sources = self.source.iter_mut();
+        sources.chain([&mut self.target]).chain(&mut self.test)
+    }
 }
 
 /// What a task is made of.

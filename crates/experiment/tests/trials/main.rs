@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod columns;
 mod expansion;
 mod gate;
 mod images;
