@@ -1,5 +1,6 @@
 //! Whether the columns of two tables go together, before they become numbers.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -129,7 +130,7 @@ fn cells_len(cells: &Cells) -> usize {
 
 /// Refuses words where the source has numbers, and numbers of which none is among the source's words; says what else is odd
 /// about categories.
-fn compare_kinds(name: &str, both: [(Part<'_>, &Cells); 2]) -> Result<Option<String>, DataError> {
+fn compare_kinds(name: &str, both: [(Part<'_>, &Cells); 2]) -> Result<Vec<String>, DataError> {
     let [(source, of_source), (target, of_target)] = both;
     let (from, to) = (source.1.display(), target.1.display());
     let refused = |numbers: Part<'_>, words: Part<'_>, (row, word): (usize, &str)| {
@@ -144,30 +145,42 @@ fn compare_kinds(name: &str, both: [(Part<'_>, &Cells); 2]) -> Result<Option<Str
             format!("mend the cell, leave it empty, or leave the column out with `--drop {name}`"),
         )
     };
-    let is_known = || {
-        let (known, seen) = (values(of_source), values(of_target));
-        seen.is_empty() || !known.is_disjoint(&seen)
+    let Cells::Categories(_) = of_source else {
+        return match first_word(of_target) {
+            Some(word) => Err(refused(source, target, word)),
+            None => Ok(Vec::new()),
+        };
     };
-    match (
-        of_source,
-        of_target,
-        first_word(of_source),
-        first_word(of_target),
-    ) {
-        (Cells::Numbers(_), _, _, Some(word)) => Err(refused(source, target, word)),
-        (Cells::Categories(_), Cells::Numbers(_), Some(word), _) if !is_known() => {
-            Err(refused(target, source, word))
+    let (unknown, filled) = (
+        unknown(of_source, of_target),
+        cells_len(of_target) - missing(of_target),
+    );
+    let mut notes = Vec::new();
+    if let (Cells::Numbers(_), Some((row, word))) = (of_target, first_word(of_source)) {
+        if unknown == filled && filled > 0 {
+            return Err(refused(target, source, (row, word)));
         }
-        (Cells::Categories(_), Cells::Numbers(_), Some((row, word)), _) => Ok(Some(format!(
+        notes.push(format!(
             "`{name}` counts as categories, for row {} of `{from}` is `{}`; `{to}` has numbers there",
             row + 1,
             shortened(word)
-        ))),
-        (Cells::Categories(_), Cells::Categories(_), ..) if !is_known() => Ok(Some(format!(
-            "no value of `{name}` in `{to}` is among those in `{from}`: none of them gets a column"
-        ))),
-        _ => Ok(None),
+        ));
     }
+    if unknown > 0 {
+        notes.push(format!(
+            "{unknown} of the {} cells of `{name}` in `{to}` have a value that no row of `{from}` has, and count as none of its categories",
+            cells_len(of_target)
+        ));
+    }
+    Ok(notes)
+}
+
+/// The cells of the target with a value that no cell of the source has.
+fn unknown(of_source: &Cells, of_target: &Cells) -> usize {
+    let known: BTreeSet<Cow<'_, str>> = values(of_source).collect();
+    values(of_target)
+        .filter(|value| !known.contains(value))
+        .count()
 }
 
 /// The first cell that is no number, or else the first with a value, of a column of categories.
@@ -183,15 +196,15 @@ fn first_word(cells: &Cells) -> Option<(usize, &str)> {
     word.or_else(|| filled().next())
 }
 
-/// The values as names.
-fn values(cells: &Cells) -> BTreeSet<String> {
+/// The values of the cells that have one, as names.
+fn values(cells: &Cells) -> Box<dyn Iterator<Item = Cow<'_, str>> + '_> {
     match cells {
         Cells::Numbers(numbers) => {
             let present = numbers.iter().filter(|number| !number.is_nan());
             // Adding 0 turns -0 into 0.
-            present.map(|number| (number + 0.0).to_string()).collect()
+            Box::new(present.map(|number| (number + 0.0).to_string().into()))
         }
-        Cells::Categories(cells) => cells.iter().flatten().cloned().collect(),
+        Cells::Categories(cells) => Box::new(cells.iter().flatten().map(Cow::from)),
     }
 }
 
@@ -287,15 +300,53 @@ mod tests {
             "{said}"
         );
         let colours = |of: &[&str]| [("a", words(of))];
-        let said = compared(&colours(&["red"]), &colours(&["blue", "green"])).unwrap();
-        assert!(said.contains("none of them gets a column"), "{said}");
-        let said = compared(&colours(&["1", "x"]), &[("a", numbers(&[1.0]))]).unwrap();
-        assert!(said.contains("row 2 of `old.csv` is `x`"), "{said}");
         // Cells that are all empty are no words, and what is alike needs no word.
         assert!(compared(&[("a", numbers(&[1.0]))], &colours(&["", ""])).is_ok());
         assert_eq!(
-            compared(&colours(&["red"]), &colours(&["red", "blue"])).unwrap(),
+            compared(&colours(&["red", "blue"]), &colours(&["red", "red"])).unwrap(),
             ""
+        );
+    }
+
+    #[test]
+    fn cells_with_a_value_the_source_lacks_are_counted() {
+        let source = [("a", words(&["red", "red", "blue"]))];
+        let said = |target: Cells| compared(&source, &[("a", target)]).unwrap();
+        let mut target = vec!["green"; 99];
+        target.push("red");
+        assert_eq!(
+            said(words(&target)),
+            "99 of the 100 cells of `a` in `new.csv` have a value that no row of `old.csv` has, and count as none of its categories"
+        );
+        let alone = said(words(&["green", "Red"]));
+        assert!(alone.starts_with("2 of the 2 cells of `a`"), "{alone}");
+        // A cell without a value is not one with another.
+        let gap = said(words(&["green", "", "blue"]));
+        let notes: Vec<&str> = gap.lines().collect();
+        assert!(
+            notes[0].starts_with("1 of the 3 cells") && notes[0].contains("no value"),
+            "{gap}"
+        );
+        assert!(
+            notes[1].starts_with("1 of the 3 cells") && notes[1].contains("no row"),
+            "{gap}"
+        );
+    }
+
+    #[test]
+    fn numbers_are_counted_among_words_by_their_names() {
+        let source = [("a", words(&["1", "0", "x"]))];
+        let said = |target: &[f64]| compared(&source, &[("a", numbers(target))]).unwrap();
+        let known = said(&[1.0, -0.0]);
+        assert!(
+            known.contains("row 3 of `old.csv` is `x`") && !known.contains('\n'),
+            "{known}"
+        );
+        let some = said(&[1.0, 2.0, 0.5, 2.0]);
+        let last = some.lines().last().unwrap();
+        assert!(
+            last.starts_with("3 of the 4 cells of `a` in `new.csv` have a value"),
+            "{some}"
         );
     }
 }
