@@ -9,6 +9,7 @@ use translearn_core::{
 };
 
 use super::{Advice, Driver, Facts, MethodAdvice, reasons, shift};
+use crate::check::{check_count, check_share};
 use crate::negative::{Decision, GateRule, Verdict, Weigher, default_learner, no_transfer};
 use crate::shift::ColumnShift;
 
@@ -235,20 +236,8 @@ impl Adviser {
     }
 
     fn check(&self) -> Result<(), TransferError> {
-        let invalid = |name: &str, value: String, range: &str| {
-            Err(TransferError::InvalidParameter {
-                name: name.to_owned(),
-                value,
-                range: range.to_owned(),
-            })
-        };
-        if self.n_test_rows < 2 {
-            return invalid("n_test_rows", self.n_test_rows.to_string(), "integer ≥ 2");
-        }
-        if !(self.level > 0.0 && self.level < 1.0) {
-            return invalid("level", self.level.to_string(), "(0, 1)");
-        }
-        Ok(())
+        check_count("n_test_rows", self.n_test_rows, 2)?;
+        check_share("level", self.level)
     }
 }
 
