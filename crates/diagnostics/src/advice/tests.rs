@@ -69,7 +69,7 @@ fn a_good_source_is_used() {
         advice
             .reasons
             .iter()
-            .any(|reason| reason.contains("at least 65 % likely"))
+            .any(|reason| reason.contains("at least 62 % likely"))
     );
     assert!(advice.reasons.last().unwrap().contains(&advice.choice));
 }
