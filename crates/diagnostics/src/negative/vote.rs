@@ -11,6 +11,7 @@ use translearn_core::{
 };
 
 use crate::check::check_count;
+use crate::row_order::by_value_and_label;
 
 /// The gain of a method over a baseline as the neighbours of disputed target rows see it, without their labels.
 ///
@@ -150,14 +151,13 @@ impl NeighbourVote {
             return Ok(None);
         }
         let voters = voters(problem)?;
-        // By their values, and of equal rows those with a label first, so that the order of the file changes nothing.
-        let mut by_label: Vec<usize> = (0..voters.len()).collect();
-        by_label.sort_by_key(|&row| match voters[row] {
-            Voter::Labelled(class) => class,
+        // Of equal rows those with a label first, so that the order of the file changes nothing.
+        let rank = |voter: &Voter| match voter {
+            Voter::Labelled(class) => *class,
             Voter::Unlabelled(_) => usize::MAX,
-        });
-        let by_value = all.select_rows(&by_label).rows_by_value();
-        let order: Vec<usize> = by_value.into_iter().map(|at| by_label[at]).collect();
+        };
+        let ranks = Labels::Classes(voters.iter().map(rank).collect());
+        let order = by_value_and_label(all, &ranks);
         let order = self.draw(order, &voters, seed);
         let voters: Vec<Voter> = order.iter().map(|&row| voters[row]).collect();
         let is_unlabelled = |voter: &&Voter| matches!(voter, Voter::Unlabelled(_));
