@@ -29,6 +29,14 @@ fn table(n: usize, opposed: bool, shift: f64, keep: usize) -> String {
     text
 }
 
+/// With the tables of source and target.
+fn lab_with(old: &str, new: &str) -> Lab {
+    let lab = lab();
+    fs::write(lab.path("old.csv"), old).unwrap();
+    fs::write(lab.path("new.csv"), new).unwrap();
+    lab
+}
+
 /// The two files of every test.
 const FILES: [&str; 5] = ["diagnose", "--source", "old.csv", "--target", "new.csv"];
 
@@ -62,9 +70,7 @@ fn decision<'a>(found: &'a Found, method: &str) -> &'a Value {
 
 #[test]
 fn an_opposed_source_is_refused_and_a_shifted_column_named() {
-    let lab = lab();
-    fs::write(lab.path("old.csv"), table(120, true, 200.0, 1)).unwrap();
-    fs::write(lab.path("new.csv"), table(100, false, 0.0, 3)).unwrap();
+    let lab = lab_with(&table(120, true, 200.0, 1), &table(100, false, 0.0, 3));
     let found = diagnose(&lab, &[]);
     assert_eq!(found.advice["choice"], "target-only");
     assert_eq!(found.advice["facts"]["n_labelled"], 34);
@@ -97,9 +103,7 @@ fn an_opposed_source_is_refused_and_a_shifted_column_named() {
 
 #[test]
 fn labels_can_be_few_or_none() {
-    let lab = lab();
-    fs::write(lab.path("old.csv"), table(120, false, 0.0, 1)).unwrap();
-    fs::write(lab.path("new.csv"), table(100, false, 0.0, 2)).unwrap();
+    let lab = lab_with(&table(120, false, 0.0, 1), &table(100, false, 0.0, 2));
     let found = diagnose(
         &lab,
         &["--target-labels", "6", "--methods", "source-only,tca"],
@@ -162,9 +166,7 @@ fn columns_of_one_file_are_left_out_and_gaps_are_said() {
 /// One label, or labels of one class alone, teach nothing: the source does, and the reason is said.
 #[test]
 fn labels_of_one_class_are_too_few() {
-    let lab = lab();
-    fs::write(lab.path("old.csv"), table(120, false, 0.0, 1)).unwrap();
-    fs::write(lab.path("new.csv"), table(100, false, 0.0, 2)).unwrap();
+    let lab = lab_with(&table(120, false, 0.0, 1), &table(100, false, 0.0, 2));
     let found = diagnose(&lab, &["--target-labels", "1"]);
     assert_eq!(found.advice["choice"], "source-only");
     assert_eq!(found.advice["verdict"], "undecided");
@@ -178,9 +180,7 @@ fn labels_of_one_class_are_too_few() {
 /// A test that could not be made is not one that found nothing; p-values are adjusted for their number.
 #[test]
 fn what_was_not_tested_is_said_everywhere() {
-    let lab = lab();
-    fs::write(lab.path("old.csv"), table(120, false, 0.0, 1)).unwrap();
-    fs::write(lab.path("new.csv"), table(1, false, 0.0, 1)).unwrap();
+    let lab = lab_with(&table(120, false, 0.0, 1), &table(1, false, 0.0, 1));
     let found = diagnose(&lab, &["--methods", "source-only"]);
     let columns = |found: &Found| {
         let shifts = found.advice["shifts"].as_array().unwrap();
@@ -345,9 +345,7 @@ fn of_several_arrays_one_is_named() {
 
 #[test]
 fn what_is_wrong_is_said() {
-    let lab = lab();
-    fs::write(lab.path("old.csv"), table(40, false, 0.0, 1)).unwrap();
-    fs::write(lab.path("new.csv"), table(40, false, 0.0, 1)).unwrap();
+    let lab = lab_with(&table(40, false, 0.0, 1), &table(40, false, 0.0, 1));
     fs::write(lab.path("gaps.csv"), table(40, false, 0.0, 2)).unwrap();
     fs::write(lab.path("other.csv"), "width,kind\n1,large\n2,small\n").unwrap();
     fs::write(lab.path("taken"), "").unwrap();
